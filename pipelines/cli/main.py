@@ -1,0 +1,86 @@
+"""The `ringway` command: finds a verb's module, and turns errors into a line and an exit code.
+
+A verb is imported only when it is called, so that `ringway runs` answers in a fraction of a second.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from pipelines.errors import RingwayError
+
+VERBS = {
+    "diff": "compare two runs",
+    "doctor": "check this machine and installation",
+    "lineage": "from a model to its data, and back",
+    "run": "run a pipeline on this machine",
+    "runs": "list runs: when, how they ended, why",
+    "schema": "compare or draft a data set's schema",
+    "why": "say why a node ran or was cached",
+}
+
+
+class _Verbs(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = importlib.import_module(f"pipelines.cli.{cmd_name}").command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        import difflib
+
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            close = difflib.get_close_matches(args[0], VERBS, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise click.UsageError(f"There is no verb {args[0]!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl(sorted(VERBS.items()))
+
+
+@click.command(
+    cls=_Verbs,
+    epilog="""\b
+Examples:
+  ringway run taxi
+  ringway runs taxi
+  ringway lineage taxi --format html --output taxi.html
+""",
+)
+def ringway() -> None:
+    """Continuous training on TFX: data becomes a served model, and the model is watched.
+
+    \b
+    Exit codes: 0 fine, 1 failed, 2 wrong usage or configuration, 3 anomalies in the data,
+    4 the model was rejected, 75 another run is at work, 130 cancelled.
+    """
+
+
+def main() -> None:
+    """Entry point: runs the command line and exits."""
+    try:
+        ringway.main(prog_name="ringway", standalone_mode=True)
+    except RingwayError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        if error.remedy:
+            print(f"  {error.remedy}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader (`head`, say) has seen enough. What is left in the buffer goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

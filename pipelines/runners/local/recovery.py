@@ -1,0 +1,106 @@
+"""Puts in order what a killed run left behind.
+
+Called with the pipeline's lock held, so whatever is still marked as running is not: its executions are
+recorded as failed, its half-written outputs are removed, and a model version that was only half copied
+is set aside, under a name that no server loads.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import ml_metadata
+from ml_metadata.proto import metadata_store_pb2
+
+from pipelines.lineage import keys
+from pipelines.lineage.keys import RunState
+
+_EXECUTION = metadata_store_pb2.Execution
+_UNFINISHED = (_EXECUTION.NEW, _EXECUTION.RUNNING)
+_PUSHER = "tfx.components.pusher.component.Pusher"
+_ASIDE = "incomplete-"
+
+
+def recover(store: ml_metadata.MetadataStore, pipeline: str, pipeline_root: Path) -> list[str]:
+    """Clears up after runs of a pipeline that ended without saying so.
+
+    Args:
+        store: ML Metadata.
+        pipeline: The pipeline's name.
+        pipeline_root: The folder of its artifacts.
+
+    Returns:
+        What was done, one sentence each; empty when there was nothing to do.
+    """
+    context = store.get_context_by_type_and_name(keys.PIPELINE_CONTEXT, pipeline)
+    if context is None:
+        return []
+    done = []
+    executions = store.get_executions_by_context(context.id)
+    unfinished = [e for e in executions if e.last_known_state in _UNFINISHED]
+    for execution in unfinished:
+        execution.last_known_state = _EXECUTION.FAILED
+        node_id = _node_id(store, pipeline, execution)
+        for leftover in sorted((pipeline_root / node_id).glob(f"**/{execution.id}")):
+            shutil.rmtree(leftover)
+        done.append(f"{node_id} (execution {execution.id}) had been killed: its output was removed")
+        if execution.type == _PUSHER:
+            done.extend(_set_aside_half_pushed(store, execution))
+    if unfinished:
+        store.put_executions(unfinished)
+    _close_runs(store, pipeline)
+    return done
+
+
+def cancel(store: ml_metadata.MetadataStore, execution_ids: list[int]) -> None:
+    """Records executions as cancelled, which the stock launcher records as failed."""
+    executions = store.get_executions_by_id(execution_ids)
+    for execution in executions:
+        execution.last_known_state = _EXECUTION.CANCELED
+    store.put_executions(executions)
+
+
+def _node_id(
+    store: ml_metadata.MetadataStore, pipeline: str, execution: metadata_store_pb2.Execution
+) -> str:
+    for context in store.get_contexts_by_execution(execution.id):
+        if context.type == keys.NODE_CONTEXT:
+            return str(context.name).removeprefix(f"{pipeline}.")
+    return "unknown node"
+
+
+def _set_aside_half_pushed(
+    store: ml_metadata.MetadataStore, execution: metadata_store_pb2.Execution
+) -> list[str]:
+    destination = json.loads(execution.custom_properties["push_destination"].string_value or "{}")
+    base = Path(destination.get("filesystem", {}).get("base_directory", ""))
+    if not base.is_dir():
+        return []
+    known = {
+        artifact.custom_properties["pushed_version"].string_value
+        for artifact in store.get_artifacts_by_type("PushedModel")
+    }
+    started_sec = execution.create_time_since_epoch / 1000
+    done = []
+    for version in sorted(path for path in base.iterdir() if path.name.isdigit()):
+        # Versions are seconds since the epoch: an earlier one was pushed by somebody else.
+        if version.name not in known and int(version.name) >= int(started_sec):
+            aside = version.with_name(_ASIDE + version.name)
+            version.rename(aside)
+            done.append(f"model version {version.name} was half pushed: set aside as {aside}")
+    return done
+
+
+def _close_runs(
+    store: ml_metadata.MetadataStore, pipeline: str
+) -> None:
+    for run in store.get_contexts_by_type(keys.RUN_CONTEXT):
+        state = run.custom_properties[keys.RUN_STATE].string_value
+        owner = run.custom_properties[keys.RUN_PIPELINE].string_value
+        if state == RunState.RUNNING and owner == pipeline:
+            run.custom_properties[keys.RUN_STATE].string_value = RunState.FAILED
+            run.custom_properties[keys.RUN_REASON].string_value = "the run was killed"
+            run.custom_properties[keys.RUN_NODES].string_value = "{}"
+            store.put_contexts([run])

@@ -1,0 +1,181 @@
+"""The continuous-training pipeline, as a function of its arguments.
+
+    examples ─► statistics ─► inferred schema (to compare with the curated one)
+       │             └──────► anomalies ─ ─ ─ ┐ stop the run
+       └─► transform ─► tuner ─► trainer ─► evaluator ─► pusher
+             curated schema        ▲            ▲
+                    best hyperparameters   latest blessed model
+
+All components are stock. What is done with their results (stopping at anomalies, reusing a search) is
+left to the runner; what is special to a data set to `pipelines/<name>/`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+# One by one: `tfx.v1` would bring in the Google Cloud SDK, which costs seconds.
+from tfx.components.evaluator.component import Evaluator
+from tfx.components.example_gen.csv_example_gen.component import CsvExampleGen
+from tfx.components.example_validator.component import ExampleValidator
+from tfx.components.pusher.component import Pusher
+from tfx.components.schema_gen.component import SchemaGen
+from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
+from tfx.components.statistics_gen.component import StatisticsGen
+from tfx.components.trainer.component import Trainer
+from tfx.components.transform.component import Transform
+from tfx.components.tuner.component import Tuner
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
+    LatestBlessedModelStrategy,
+)
+from tfx.orchestration.pipeline import Pipeline
+from tfx.proto import example_gen_pb2, pusher_pb2, trainer_pb2
+from tfx.types import channel, standard_artifacts
+
+from pipelines.config import PipelineConfig, to_dict
+from pipelines.lineage.store import connection_config
+from pipelines.workspace import Workspace
+
+BASELINE = "latest_blessed_model_resolver"
+
+
+def create_pipeline(
+    config: PipelineConfig, workspace: Workspace, *, search_space: Mapping[str, Any]
+) -> Pipeline:
+    """Assembles the pipeline.
+
+    Args:
+        config: The data set, the functions of the user and their parameters.
+        workspace: Where artifacts, pushed models and metadata go.
+        search_space: What Tuner searches, as plain data. While it and `config.tuner` stay the same,
+            recorded best hyperparameters are reused.
+
+    Returns:
+        A pipeline for any TFX runner.
+    """
+    example_gen = CsvExampleGen(
+        input_base=str(Path(config.data_root).absolute()), output_config=_splits(config)
+    )
+    statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"])
+    schema_gen = SchemaGen(statistics=statistics_gen.outputs["statistics"])
+    curated = ImportSchemaGen(schema_file=str(Path(config.schema_path).absolute()))
+    schema = curated.outputs["schema"]
+    example_validator = ExampleValidator(
+        statistics=statistics_gen.outputs["statistics"], schema=schema
+    )
+    transform = Transform(
+        examples=example_gen.outputs["examples"],
+        schema=schema,
+        preprocessing_fn=config.preprocessing_fn,
+        custom_config={"label": config.label},
+        # StatisticsGen has looked at these examples already; looking again before and after the
+        # transform takes as long as the transform itself.
+        disable_statistics=True,
+    )
+    trained_on: dict[str, Any] = {
+        "examples": transform.outputs["transformed_examples"],
+        "transform_graph": transform.outputs["transform_graph"],
+        "schema": schema,
+        "train_args": trainer_pb2.TrainArgs(splits=["train"]),
+        "eval_args": trainer_pb2.EvalArgs(splits=["eval"]),
+    }
+    custom_config = _custom_config(config)
+    tuner = Tuner(
+        tuner_fn=config.tuner_fn,
+        custom_config={
+            **custom_config,
+            "tuner": to_dict(config)["tuner"],
+            "reuse_key": search_fingerprint(config, search_space),
+        },
+        **trained_on,
+    )
+    trainer = Trainer(
+        run_fn=config.run_fn,
+        custom_config=custom_config,
+        hyperparameters=tuner.outputs["best_hyperparameters"],
+        **trained_on,
+    )
+    # Nothing is trained before the data has been found sound.
+    tuner.add_upstream_node(example_validator)
+    trainer.add_upstream_node(example_validator)
+    baseline = Resolver(
+        strategy_class=LatestBlessedModelStrategy,
+        model=channel.Channel(type=standard_artifacts.Model),
+        model_blessing=channel.Channel(type=standard_artifacts.ModelBlessing),
+    ).with_id(BASELINE)
+    evaluator = Evaluator(
+        examples=example_gen.outputs["examples"],
+        example_splits=["eval"],
+        model=trainer.outputs["model"],
+        baseline_model=baseline.outputs["model"],
+        schema=schema,
+        eval_config=_function(config.eval_config_fn)(config),
+    )
+    pusher = Pusher(
+        model=trainer.outputs["model"],
+        model_blessing=evaluator.outputs["blessing"],
+        push_destination=pusher_pb2.PushDestination(
+            filesystem=pusher_pb2.PushDestination.Filesystem(
+                base_directory=str(workspace.model_root(config.name))
+            )
+        ),
+    )
+    return Pipeline(
+        pipeline_name=config.name,
+        pipeline_root=str(workspace.pipeline_root(config.name)),
+        components=[
+            example_gen,
+            statistics_gen,
+            schema_gen,
+            curated,
+            example_validator,
+            transform,
+            tuner,
+            trainer,
+            baseline,
+            evaluator,
+            pusher,
+        ],
+        enable_cache=True,
+        metadata_connection_config=connection_config(workspace.metadata_url),
+        beam_pipeline_args=list(config.beam_args),
+    )
+
+
+def search_fingerprint(config: PipelineConfig, search_space: Mapping[str, Any]) -> str:
+    """Returns what identifies a search: its space, its algorithm and how long it looks."""
+    search = {"space": search_space, "tuner": to_dict(config)["tuner"], "seed": config.seed}
+    return hashlib.sha256(json.dumps(search, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _custom_config(config: PipelineConfig) -> dict[str, Any]:
+    return {
+        "label": config.label,
+        "epochs": config.epochs,
+        "batch_size": config.batch_size,
+        "seed": config.seed,
+    }
+
+
+def _splits(config: PipelineConfig) -> example_gen_pb2.Output:
+    split = example_gen_pb2.SplitConfig.Split
+    return example_gen_pb2.Output(
+        split_config=example_gen_pb2.SplitConfig(
+            splits=[
+                split(name="train", hash_buckets=config.train_buckets),
+                split(name="eval", hash_buckets=config.eval_buckets),
+            ]
+        )
+    )
+
+
+def _function(import_path: str) -> Callable[..., Any]:
+    module, _, name = import_path.rpartition(".")
+    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return function

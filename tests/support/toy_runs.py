@@ -1,0 +1,54 @@
+"""Runs of small pipelines made of `toy_components`; as a script, a run that hangs until it is stopped."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from pipelines.lineage.store import connection_config
+from pipelines.runners.local import runner
+from pipelines.runners.local.report import RunReport
+from pipelines.runners.local.runner import RunOptions
+from pipelines.workspace import Workspace
+
+TOYS = "toy_components"
+
+
+def pipeline_of(workspace: Workspace, make: Callable) -> Callable:
+    def make_pipeline():
+        import toy_components as toys
+        from tfx.orchestration.pipeline import Pipeline
+
+        return Pipeline(
+            pipeline_name="toy",
+            pipeline_root=str(workspace.pipeline_root("toy")),
+            components=make(toys),
+            enable_cache=True,
+            metadata_connection_config=connection_config(workspace.metadata_url),
+        )
+
+    return make_pipeline
+
+
+def run(workspace: Workspace, make: Callable, **options) -> RunReport:
+    identity = options.pop("identity", None)
+    return runner.run(
+        "toy",
+        pipeline_of(workspace, make),
+        workspace,
+        options=RunOptions(preload=(TOYS,), **options),
+        identity=identity,
+    )
+
+
+def hanging(flag: Path) -> Callable:
+    def make(toys):
+        source = toys.Source(number=1)
+        return [source, toys.Hang(data=source.outputs["data"], flag=str(flag))]
+
+    return make
+
+
+if __name__ == "__main__":
+    root = Path(sys.argv[1])
+    workspace = Workspace(root=root, metadata_url=f"sqlite:///{root / 'metadata.sqlite'}")
+    sys.exit(run(workspace, hanging(root / "flag")).outcome.exit_code)
