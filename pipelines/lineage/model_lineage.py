@@ -1,0 +1,416 @@
+"""Where a model comes from, and which models saw a span of data. Pure functions over `History`.
+
+A model's data is found by the part each input plays, not by walking everything upstream: the
+hyperparameters that a Tuner found on span 3 and a later Trainer took from the store do not make
+span 3 training data of that later model. So a `DataUse` says for what an `Examples` artifact was
+used: training, tuning, evaluation, or training of the model that this one started from.
+
+Reading files that artifacts point to is left to `contents`; showing all this to `render`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+
+from pipelines.errors import UsageError
+from pipelines.lineage import keys
+from pipelines.lineage.graph import unknown
+from pipelines.lineage.records import ArtifactRecord, ExecutionRecord, History, Value, json_object
+
+EXAMPLES, MODEL, SCHEMA = "Examples", "Model", "Schema"
+STATISTICS, TRANSFORM_GRAPH = "ExampleStatistics", "TransformGraph"
+HYPERPARAMETERS, EVALUATION = "HyperParameters", "ModelEvaluation"
+BLESSING, PUSHED_MODEL = "ModelBlessing", "PushedModel"
+
+TRAINING, TUNING, EVALUATING, BASE_MODEL = "training", "tuning", "evaluation", "base model"
+BLESSED, REJECTED, NOT_EVALUATED = "BLESSED", "REJECTED", "NOT EVALUATED"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DataUse:
+    """One ingested data set and what it was used for.
+
+    Attributes:
+        examples: The artifact of ExampleGen, before any transformation.
+        purpose: TRAINING, TUNING, EVALUATING or BASE_MODEL.
+        splits: Names of the splits used.
+        run: The run that ingested it; empty when that run is not in the store.
+    """
+
+    examples: ArtifactRecord
+    purpose: str
+    splits: tuple[str, ...]
+    run: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """One verdict on the model: metrics as far as recorded, blessing, and what it was held to."""
+
+    run: str
+    state: str
+    metrics: Mapping[str, Value]
+    artifact: ArtifactRecord | None
+    baseline_id: int | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Push:
+    """One place that the model was pushed to."""
+
+    run: str
+    version: str
+    destination: str
+    time: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModelLineage:
+    """Everything that made one model, and what became of it.
+
+    Attributes:
+        model: The model's artifact.
+        trainer: The execution that made it; None when it was imported from elsewhere.
+        data: Every data set, by purpose.
+        schema: The schema that training used.
+        statistics: Statistics of the training data.
+        transform_graph: The transformation that training used.
+        hyperparameters: What the Tuner found, if training took it.
+        base_model: The model that training started from.
+        parameters: Exec properties of training.
+        code: Hashes of the user's modules, by node.
+        evaluations: Verdicts, oldest first.
+        pushes: Where it was pushed, oldest first.
+        artifact_ids: All artifacts of the picture: upstream, verdicts and pushes.
+        execution_ids: The executions between them.
+    """
+
+    model: ArtifactRecord
+    trainer: ExecutionRecord | None
+    data: tuple[DataUse, ...]
+    schema: ArtifactRecord | None
+    statistics: tuple[ArtifactRecord, ...]
+    transform_graph: ArtifactRecord | None
+    hyperparameters: ArtifactRecord | None
+    base_model: ArtifactRecord | None
+    parameters: Mapping[str, Value]
+    code: Mapping[str, Mapping[str, str]]
+    evaluations: tuple[Evaluation, ...]
+    pushes: tuple[Push, ...]
+    artifact_ids: frozenset[int]
+    execution_ids: frozenset[int]
+
+    @property
+    def run(self) -> str:
+        """Returns the run that trained the model; empty when unknown."""
+        return self.trainer.run if self.trainer else ""
+
+    @property
+    def blessing(self) -> str:
+        """Returns the newest verdict's state."""
+        return self.evaluations[-1].state if self.evaluations else NOT_EVALUATED
+
+    @property
+    def version(self) -> str:
+        """Returns the newest pushed version; empty when it was never pushed."""
+        return self.pushes[-1].version if self.pushes else ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SpanUse:
+    """One model that saw a span, and for what."""
+
+    model: ArtifactRecord
+    purposes: tuple[str, ...]
+    run: str
+    version: str
+    blessing: str
+
+
+def find_model(history: History, wanted: str | None = None) -> ArtifactRecord:
+    """Returns a model by pushed version, artifact id or run id; the latest by default.
+
+    The latest is the one pushed last, or trained last when none was pushed.
+
+    Raises:
+        UsageError: There is no such model; the message names the closest that exist.
+    """
+    models = history.of_type(MODEL)
+    versions = {push.version: model for model in models for push in pushes_of(history, model)}
+    if wanted is None:
+        if not models:
+            raise UsageError(
+                f"no model of pipeline {history.pipeline!r} is in the metadata store",
+                remedy=f"Train one: ringway run {history.pipeline}",
+            )
+        pushed = [(push.time, m.id) for m in models for push in pushes_of(history, m)]
+        return history.artifacts[max(pushed)[1]] if pushed else models[-1]
+    by_id = {str(model.id): model for model in models}
+    by_run = {maker.run: m for m in models if (maker := history.maker(m.id)) is not None}
+    for known in (versions, by_id, by_run):
+        if wanted in known:
+            return known[wanted]
+    kind = "model (pushed version, artifact id or run id)"
+    raise unknown(kind, wanted, [*by_id, *by_run, *versions])
+
+
+def lineage_of(history: History, model: ArtifactRecord) -> ModelLineage:
+    """Returns everything the store knows about how a model came to be."""
+    trainer = history.maker(model.id)
+    inputs = trainer.inputs if trainer else ()
+    graph = _first(history.linked(inputs, type_name=TRANSFORM_GRAPH))
+    hyperparameters = _first(history.linked(inputs, type_name=HYPERPARAMETERS))
+    data = tuple(_data_uses(history, model))
+    evaluators = _made_from(history, model, (EVALUATION, BLESSING))
+    pushers = _made_from(history, model, (PUSHED_MODEL,))
+    artifacts, executions = history.upstream(model.id)
+    statistics = _statistics(history, data)
+    for execution in (*evaluators, *pushers, *_around(history, statistics)):
+        executions.add(execution.id)
+        artifacts.update(link.artifact_id for link in (*execution.inputs, *execution.outputs))
+    return ModelLineage(
+        model=model,
+        trainer=trainer,
+        data=data,
+        schema=_schema(history, trainer, graph),
+        statistics=statistics,
+        transform_graph=graph,
+        hyperparameters=hyperparameters,
+        base_model=_first(history.linked(inputs, type_name=MODEL)),
+        parameters=_given(trainer.parameters) if trainer else {},
+        code=_code(history, model, sorted(executions)),
+        evaluations=tuple(_evaluation(history, evaluator) for evaluator in evaluators),
+        pushes=pushes_of(history, model),
+        artifact_ids=frozenset(artifacts),
+        execution_ids=frozenset(executions),
+    )
+
+
+def models_of_span(history: History, span: int, version: int | None = None) -> tuple[SpanUse, ...]:
+    """Returns every model that saw a span, oldest first.
+
+    Raises:
+        UsageError: No data of this span was ever ingested; the message names the spans known.
+    """
+    known = {(a.span, a.version) for a in history.of_type(EXAMPLES) if _is_ingested(history, a)}
+    if not any(s == span and version in (None, v) for s, v in known):
+        wanted = str(span) if version is None else f"{span} version {version}"
+        raise unknown("span", wanted, sorted({str(s) for s, _ in known if s is not None}))
+    found = []
+    for model in history.of_type(MODEL):
+        purposes = tuple(
+            dict.fromkeys(
+                use.purpose
+                for use in _data_uses(history, model)
+                if use.examples.span == span and version in (None, use.examples.version)
+            )
+        )
+        if purposes:
+            lineage = lineage_of(history, model)
+            found.append(
+                SpanUse(
+                    model=model,
+                    purposes=purposes,
+                    run=lineage.run,
+                    version=lineage.version,
+                    blessing=lineage.blessing,
+                )
+            )
+    return tuple(found)
+
+
+def pushes_of(history: History, model: ArtifactRecord) -> tuple[Push, ...]:
+    """Returns where a model was pushed, oldest first. A Pusher that declined left no version."""
+    pushes = []
+    for pusher in _made_from(history, model, (PUSHED_MODEL,)):
+        for pushed in history.linked(pusher.outputs, type_name=PUSHED_MODEL):
+            version = str(pushed.properties.get("pushed_version") or "")
+            destination = str(pushed.properties.get("pushed_destination") or "")
+            if version or destination:
+                pushes.append(
+                    Push(
+                        run=pusher.run,
+                        version=version,
+                        destination=destination,
+                        time=pusher.updated,
+                    )
+                )
+    return tuple(pushes)
+
+
+def metrics_of(history: History, execution: ExecutionRecord) -> Mapping[str, Value]:
+    """Returns the metrics recorded on an Evaluator's evaluation, or on its execution."""
+    for artifact in history.linked(execution.outputs, type_name=EVALUATION):
+        if found := json_object(artifact.properties.get(keys.METRICS)):
+            return found
+    return execution.json_property(keys.METRICS)
+
+
+def _around(history: History, statistics: Iterable[ArtifactRecord]) -> Iterator[ExecutionRecord]:
+    """Yields what made the statistics, and what was made of them: schema and anomalies."""
+    for artifact in statistics:
+        maker = history.maker(artifact.id)
+        if maker is not None:
+            yield maker
+        for consumer in history.consumers(artifact.id):
+            if any(history.maker(link.artifact_id) == consumer for link in consumer.outputs):
+                yield consumer
+
+
+def _code(
+    history: History, model: ArtifactRecord, execution_ids: Iterable[int]
+) -> Mapping[str, Mapping[str, str]]:
+    """Returns code hashes by node, those behind the training itself under the plain name.
+
+    Hyperparameters may come from an older run in which the same node had other code; that stands
+    beside it, with the execution's id.
+    """
+    _, direct = history.upstream(model.id, without=(HYPERPARAMETERS, MODEL))
+    found: dict[str, Mapping[str, str]] = {}
+    for id_ in sorted(execution_ids, key=lambda id_: (id_ not in direct, id_)):
+        execution = history.executions[id_]
+        code = execution.json_property(keys.CODE)
+        if code and found.setdefault(execution.node, code) != code:
+            found[f"{execution.node} (execution {id_})"] = code
+    return found
+
+
+def _given(parameters: Mapping[str, Value]) -> Mapping[str, Value]:
+    return {key: value for key, value in parameters.items() if value not in (None, "", "null")}
+
+
+def _first(artifacts: Iterable[ArtifactRecord]) -> ArtifactRecord | None:
+    return next(iter(artifacts), None)
+
+
+def _made_from(
+    history: History, model: ArtifactRecord, types: tuple[str, ...]
+) -> list[ExecutionRecord]:
+    """Returns the executions that made artifacts of these types from the model itself.
+
+    Cached executions made nothing; an Evaluator that took the model as its baseline judged another.
+    """
+    found = []
+    for consumer in history.consumers(model.id):
+        judged = {link.artifact_id for link in consumer.inputs if link.key != "baseline_model"}
+        made = [a for type_ in types for a in history.linked(consumer.outputs, type_name=type_)]
+        if model.id in judged and any(history.maker(a.id) == consumer for a in made):
+            found.append(consumer)
+    return found
+
+
+def _is_ingested(history: History, examples: ArtifactRecord) -> bool:
+    maker = history.maker(examples.id)
+    return maker is None or not history.linked(maker.inputs, type_name=EXAMPLES)
+
+
+def _ingested(history: History, examples: Iterable[ArtifactRecord]) -> list[ArtifactRecord]:
+    """Returns the untransformed data sets that these examples were made from."""
+    found: dict[int, ArtifactRecord] = {}
+    pending, seen = list(examples), set[int]()
+    while pending:
+        current = pending.pop()
+        if current.id in seen:
+            continue
+        seen.add(current.id)
+        maker = history.maker(current.id)
+        if maker is None or _is_ingested(history, current):
+            found[current.id] = current
+        else:
+            pending.extend(history.linked(maker.inputs, type_name=EXAMPLES))
+    return [artifact for _, artifact in sorted(found.items())]
+
+
+def _data_uses(history: History, model: ArtifactRecord) -> Iterator[DataUse]:
+    trainer = history.maker(model.id)
+    if trainer is not None:
+        yield from _uses(history, trainer, TRAINING, ("train_args", "eval_args"))
+        for found in history.linked(trainer.inputs, type_name=HYPERPARAMETERS):
+            tuner = history.maker(found.id)
+            if tuner is not None:
+                yield from _uses(history, tuner, TUNING, ("train_args", "eval_args"))
+        yield from _base_uses(history, trainer)
+    for evaluator in _made_from(history, model, (EVALUATION, BLESSING)):
+        yield from _uses(history, evaluator, EVALUATING, ("example_splits",))
+
+
+def _base_uses(history: History, trainer: ExecutionRecord) -> Iterator[DataUse]:
+    """Yields what the chain of models that this training started from was trained on."""
+    seen, pending = {trainer.id}, [trainer]
+    while pending:
+        for base in history.linked(pending.pop().inputs, type_name=MODEL):
+            earlier = history.maker(base.id)
+            if earlier is not None and earlier.id not in seen:
+                seen.add(earlier.id)
+                pending.append(earlier)
+                yield from _uses(history, earlier, BASE_MODEL, ("train_args", "eval_args"))
+
+
+def _uses(
+    history: History, execution: ExecutionRecord, purpose: str, split_keys: tuple[str, ...]
+) -> Iterator[DataUse]:
+    examples = history.linked(execution.inputs, type_name=EXAMPLES)
+    for ingested in _ingested(history, examples):
+        maker = history.maker(ingested.id)
+        yield DataUse(
+            examples=ingested,
+            purpose=purpose,
+            splits=_splits(execution, ingested, split_keys),
+            run=maker.run if maker else "",
+        )
+
+
+def _splits(
+    execution: ExecutionRecord, examples: ArtifactRecord, split_keys: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Returns the splits that an execution read, with TFX's defaults where it names none."""
+    named: list[str] = []
+    for key in split_keys:
+        if key == "example_splits":
+            wrapped = f'{{"splits": {execution.properties.get(key) or "[]"}}}'
+            splits = json_object(wrapped).get("splits") or ["eval"]
+        else:
+            default = ["train"] if key == "train_args" else ["eval"]
+            splits = execution.json_property(key).get("splits") or default
+        named.extend(str(split) for split in splits)
+    known = examples.split_names
+    return tuple(name for name in dict.fromkeys(named) if not known or name in known)
+
+
+def _schema(
+    history: History, trainer: ExecutionRecord | None, graph: ArtifactRecord | None
+) -> ArtifactRecord | None:
+    transform = history.maker(graph.id) if graph else None
+    for execution in (trainer, transform):
+        if execution is not None:
+            found = _first(history.linked(execution.inputs, type_name=SCHEMA))
+            if found is not None:
+                return found
+    return None
+
+
+def _statistics(history: History, data: Iterable[DataUse]) -> tuple[ArtifactRecord, ...]:
+    found: dict[int, ArtifactRecord] = {}
+    for use in data:
+        if use.purpose == TRAINING:
+            for consumer in history.consumers(use.examples.id):
+                if consumer.component.endswith("StatisticsGen"):
+                    made = history.linked(consumer.outputs, type_name=STATISTICS)
+                    found.update((artifact.id, artifact) for artifact in made)
+    return tuple(found.values())
+
+
+def _evaluation(history: History, evaluator: ExecutionRecord) -> Evaluation:
+    blessing = _first(history.linked(evaluator.outputs, type_name=BLESSING))
+    state = NOT_EVALUATED
+    if blessing is not None and "blessed" in blessing.properties:
+        state = BLESSED if blessing.properties["blessed"] == 1 else REJECTED
+    baseline = next((k.artifact_id for k in evaluator.inputs if k.key == "baseline_model"), None)
+    return Evaluation(
+        run=evaluator.run,
+        state=state,
+        metrics=metrics_of(history, evaluator),
+        artifact=_first(history.linked(evaluator.outputs, type_name=EVALUATION)),
+        baseline_id=baseline,
+    )
