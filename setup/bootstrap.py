@@ -103,7 +103,8 @@ def read_stamp(venv: Path) -> str:
 
 def is_ready(venv: Path, wanted: str) -> bool:
     """Tells whether the virtual environment was finished and holds what is wanted."""
-    return (venv / "bin" / "python").exists() and read_stamp(venv) == wanted
+    programs = (venv / "bin" / "python", venv / "bin" / "ringway")
+    return all(program.exists() for program in programs) and read_stamp(venv) == wanted
 
 
 @contextlib.contextmanager

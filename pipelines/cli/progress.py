@@ -27,6 +27,7 @@ _STYLES = {
     NodeState.FAILED: "bold red",
     NodeState.CANCELLED: "yellow",
 }
+_MAX_OBJECTIONS = 8
 _OUTCOME_STYLES = {RunState.BLESSED: "bold green", RunState.SUCCEEDED: "bold green"}
 
 
@@ -199,11 +200,16 @@ def print_summary(console: Console, report: RunReport) -> None:
 
 
 def _causes(report: RunReport) -> list[Text]:
+    objections = report.outcome.objections
     lines = []
-    for objection in report.outcome.objections:
+    remedies = []
+    for objection in objections[:_MAX_OBJECTIONS]:
         lines.append(Text.assemble((objection.subject, "bold"), ": ", objection.reason))
-        if objection.remedy:
-            lines.append(Text(f"  {objection.remedy}", style="dim"))
+        if objection.remedy and objection.remedy not in remedies:
+            remedies.append(objection.remedy)
+    if len(objections) > _MAX_OBJECTIONS:
+        lines.append(Text(f"and {len(objections) - _MAX_OBJECTIONS} more (all: --format json)"))
+    lines.extend(Text(f"  {remedy}", style="dim") for remedy in remedies)
     for node in report.nodes:
         if node.failure is None:
             continue

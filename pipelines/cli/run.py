@@ -13,6 +13,7 @@ import click
 
 from pipelines import config as configuration
 from pipelines import preflight, stack
+from pipelines.cli.explain import places
 from pipelines.cli.progress import make_progress
 from pipelines.cli.terminal import captured_output
 from pipelines.config import PipelineConfig
@@ -76,7 +77,7 @@ def command(
         run_id, base = _unfinished(base, workspace)
         trigger = f"resumes {run_id}"
     config = configuration.load(base, config_file, settings)
-    preflight.check(config, workspace.root)
+    folder = preflight.check(config, workspace.root)
     module = f"pipelines.{pipeline}.pipeline"
     options = runner.RunOptions(
         from_nodes=tuple(only or from_nodes),
@@ -100,6 +101,9 @@ def command(
             identity=lambda: _identity(config, module),
             progress=progress,
         )
+        if form == "text":
+            for place in places(report, folder, config):
+                print(f"  {place}", file=terminal)
     sys.exit(report.outcome.exit_code)
 
 

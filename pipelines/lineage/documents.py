@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pipelines.lineage.contents import Contents
-from pipelines.lineage.model_lineage import DataUse, Evaluation, ModelLineage, SpanUse
+from pipelines.lineage.data_uses import DataUse
+from pipelines.lineage.model_lineage import Evaluation, ModelLineage, SpanUse
 from pipelines.lineage.records import ArtifactRecord, History, Run, state_word
 from pipelines.lineage.run_diff import RunDiff
 from pipelines.lineage.why import NodeReason

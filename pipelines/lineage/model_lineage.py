@@ -1,11 +1,7 @@
 """Where a model comes from, and which models saw a span of data. Pure functions over `History`.
 
-A model's data is found by the part each input plays, not by walking everything upstream: the
-hyperparameters that a Tuner found on span 3 and a later Trainer took from the store do not make
-span 3 training data of that later model. So a `DataUse` says for what an `Examples` artifact was
-used: training, tuning, evaluation, or training of the model that this one started from.
-
-Reading files that artifacts point to is left to `contents`; showing all this to `render`.
+Which data it saw is found by `data_uses`. Reading files that artifacts point to is left to
+`contents`, showing all this to `render` and `page`.
 """
 
 from __future__ import annotations
@@ -15,33 +11,26 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from pipelines.errors import UsageError
 from pipelines.lineage import keys
+from pipelines.lineage.data_uses import (
+    BLESSING,
+    EVALUATION,
+    EXAMPLES,
+    HYPERPARAMETERS,
+    MODEL,
+    PUSHED_MODEL,
+    SCHEMA,
+    STATISTICS,
+    TRAINING,
+    TRANSFORM_GRAPH,
+    DataUse,
+    data_uses,
+    is_ingested,
+    made_from,
+)
 from pipelines.lineage.graph import unknown
 from pipelines.lineage.records import ArtifactRecord, ExecutionRecord, History, Value, json_object
 
-EXAMPLES, MODEL, SCHEMA = "Examples", "Model", "Schema"
-STATISTICS, TRANSFORM_GRAPH = "ExampleStatistics", "TransformGraph"
-HYPERPARAMETERS, EVALUATION = "HyperParameters", "ModelEvaluation"
-BLESSING, PUSHED_MODEL = "ModelBlessing", "PushedModel"
-
-TRAINING, TUNING, EVALUATING, BASE_MODEL = "training", "tuning", "evaluation", "base model"
 BLESSED, REJECTED, NOT_EVALUATED = "BLESSED", "REJECTED", "NOT EVALUATED"
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class DataUse:
-    """One ingested data set and what it was used for.
-
-    Attributes:
-        examples: The artifact of ExampleGen, before any transformation.
-        purpose: TRAINING, TUNING, EVALUATING or BASE_MODEL.
-        splits: Names of the splits used.
-        run: The run that ingested it; empty when that run is not in the store.
-    """
-
-    examples: ArtifactRecord
-    purpose: str
-    splits: tuple[str, ...]
-    run: str
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -161,9 +150,9 @@ def lineage_of(history: History, model: ArtifactRecord) -> ModelLineage:
     inputs = trainer.inputs if trainer else ()
     graph = _first(history.linked(inputs, type_name=TRANSFORM_GRAPH))
     hyperparameters = _first(history.linked(inputs, type_name=HYPERPARAMETERS))
-    data = tuple(_data_uses(history, model))
-    evaluators = _made_from(history, model, (EVALUATION, BLESSING))
-    pushers = _made_from(history, model, (PUSHED_MODEL,))
+    data = tuple(data_uses(history, model))
+    evaluators = made_from(history, model, (EVALUATION, BLESSING))
+    pushers = made_from(history, model, (PUSHED_MODEL,))
     artifacts, executions = history.upstream(model.id)
     statistics = _statistics(history, data)
     for execution in (*evaluators, *pushers, *_around(history, statistics)):
@@ -193,7 +182,7 @@ def models_of_span(history: History, span: int, version: int | None = None) -> t
     Raises:
         UsageError: No data of this span was ever ingested; the message names the spans known.
     """
-    known = {(a.span, a.version) for a in history.of_type(EXAMPLES) if _is_ingested(history, a)}
+    known = {(a.span, a.version) for a in history.of_type(EXAMPLES) if is_ingested(history, a)}
     if not any(s == span and version in (None, v) for s, v in known):
         wanted = str(span) if version is None else f"{span} version {version}"
         raise unknown("span", wanted, sorted({str(s) for s, _ in known if s is not None}))
@@ -202,7 +191,7 @@ def models_of_span(history: History, span: int, version: int | None = None) -> t
         purposes = tuple(
             dict.fromkeys(
                 use.purpose
-                for use in _data_uses(history, model)
+                for use in data_uses(history, model)
                 if use.examples.span == span and version in (None, use.examples.version)
             )
         )
@@ -223,7 +212,7 @@ def models_of_span(history: History, span: int, version: int | None = None) -> t
 def pushes_of(history: History, model: ArtifactRecord) -> tuple[Push, ...]:
     """Returns where a model was pushed, oldest first. A Pusher that declined left no version."""
     pushes = []
-    for pusher in _made_from(history, model, (PUSHED_MODEL,)):
+    for pusher in made_from(history, model, (PUSHED_MODEL,)):
         for pushed in history.linked(pusher.outputs, type_name=PUSHED_MODEL):
             version = str(pushed.properties.get("pushed_version") or "")
             destination = str(pushed.properties.get("pushed_destination") or "")
@@ -282,100 +271,6 @@ def _given(parameters: Mapping[str, Value]) -> Mapping[str, Value]:
 
 def _first(artifacts: Iterable[ArtifactRecord]) -> ArtifactRecord | None:
     return next(iter(artifacts), None)
-
-
-def _made_from(
-    history: History, model: ArtifactRecord, types: tuple[str, ...]
-) -> list[ExecutionRecord]:
-    """Returns the executions that made artifacts of these types from the model itself.
-
-    Cached executions made nothing; an Evaluator that took the model as its baseline judged another.
-    """
-    found = []
-    for consumer in history.consumers(model.id):
-        judged = {link.artifact_id for link in consumer.inputs if link.key != "baseline_model"}
-        made = [a for type_ in types for a in history.linked(consumer.outputs, type_name=type_)]
-        if model.id in judged and any(history.maker(a.id) == consumer for a in made):
-            found.append(consumer)
-    return found
-
-
-def _is_ingested(history: History, examples: ArtifactRecord) -> bool:
-    maker = history.maker(examples.id)
-    return maker is None or not history.linked(maker.inputs, type_name=EXAMPLES)
-
-
-def _ingested(history: History, examples: Iterable[ArtifactRecord]) -> list[ArtifactRecord]:
-    """Returns the untransformed data sets that these examples were made from."""
-    found: dict[int, ArtifactRecord] = {}
-    pending, seen = list(examples), set[int]()
-    while pending:
-        current = pending.pop()
-        if current.id in seen:
-            continue
-        seen.add(current.id)
-        maker = history.maker(current.id)
-        if maker is None or _is_ingested(history, current):
-            found[current.id] = current
-        else:
-            pending.extend(history.linked(maker.inputs, type_name=EXAMPLES))
-    return [artifact for _, artifact in sorted(found.items())]
-
-
-def _data_uses(history: History, model: ArtifactRecord) -> Iterator[DataUse]:
-    trainer = history.maker(model.id)
-    if trainer is not None:
-        yield from _uses(history, trainer, TRAINING, ("train_args", "eval_args"))
-        for found in history.linked(trainer.inputs, type_name=HYPERPARAMETERS):
-            tuner = history.maker(found.id)
-            if tuner is not None:
-                yield from _uses(history, tuner, TUNING, ("train_args", "eval_args"))
-        yield from _base_uses(history, trainer)
-    for evaluator in _made_from(history, model, (EVALUATION, BLESSING)):
-        yield from _uses(history, evaluator, EVALUATING, ("example_splits",))
-
-
-def _base_uses(history: History, trainer: ExecutionRecord) -> Iterator[DataUse]:
-    """Yields what the chain of models that this training started from was trained on."""
-    seen, pending = {trainer.id}, [trainer]
-    while pending:
-        for base in history.linked(pending.pop().inputs, type_name=MODEL):
-            earlier = history.maker(base.id)
-            if earlier is not None and earlier.id not in seen:
-                seen.add(earlier.id)
-                pending.append(earlier)
-                yield from _uses(history, earlier, BASE_MODEL, ("train_args", "eval_args"))
-
-
-def _uses(
-    history: History, execution: ExecutionRecord, purpose: str, split_keys: tuple[str, ...]
-) -> Iterator[DataUse]:
-    examples = history.linked(execution.inputs, type_name=EXAMPLES)
-    for ingested in _ingested(history, examples):
-        maker = history.maker(ingested.id)
-        yield DataUse(
-            examples=ingested,
-            purpose=purpose,
-            splits=_splits(execution, ingested, split_keys),
-            run=maker.run if maker else "",
-        )
-
-
-def _splits(
-    execution: ExecutionRecord, examples: ArtifactRecord, split_keys: tuple[str, ...]
-) -> tuple[str, ...]:
-    """Returns the splits that an execution read, with TFX's defaults where it names none."""
-    named: list[str] = []
-    for key in split_keys:
-        if key == "example_splits":
-            wrapped = f'{{"splits": {execution.properties.get(key) or "[]"}}}'
-            splits = json_object(wrapped).get("splits") or ["eval"]
-        else:
-            default = ["train"] if key == "train_args" else ["eval"]
-            splits = execution.json_property(key).get("splits") or default
-        named.extend(str(split) for split in splits)
-    known = examples.split_names
-    return tuple(name for name in dict.fromkeys(named) if not known or name in known)
 
 
 def _schema(

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 
 from pipelines.lineage import contents, keys
 from pipelines.lineage.changes import Change, compare
-from pipelines.lineage.model_lineage import EXAMPLES, HYPERPARAMETERS, metrics_of
+from pipelines.lineage.data_uses import EXAMPLES, HYPERPARAMETERS
+from pipelines.lineage.model_lineage import metrics_of
 from pipelines.lineage.records import DATA_KEYS, ExecutionRecord, History, Run, Value, state_word
 from pipelines.lineage.why import find_run
 

@@ -7,8 +7,8 @@ blessed is left to the runner.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Sequence
 
 from google.protobuf import wrappers_pb2
 
@@ -19,12 +19,13 @@ from pipelines.config import PipelineConfig
 from pipelines.taxi import features
 
 CANDIDATE, BASELINE = "candidate", "baseline"
-JUDGED_METRIC = "AUC"
-OTHER_METRICS = ("ExampleCount", "BinaryAccuracy", "BinaryCrossentropy", "Calibration")
 
-# An area needs both classes. Cash is tipped in the books once in 2,500 trips, so that its area is
-# noise; all slices by means of payment are measured, and this one is judged.
-JUDGED_VALUES: Mapping[str, Sequence[str]] = {"payment_type": ("Credit Card",)}
+# A slice is judged when it has this many trips with a big tip, and as many without; cash, in whose
+# books there is one big tip in 2,500 trips, is not.
+MIN_OF_EACH_CLASS = 10
+
+# Computed by TFMA in NumPy; metrics of Keras would start TensorFlow anew for each slice.
+_SHOWN_METRICS = ("ExampleCount", "BinaryAccuracy", "BinaryCrossEntropy", "Calibration")
 
 
 def eval_config(config: PipelineConfig) -> config_pb2.EvalConfig:
@@ -51,30 +52,35 @@ def make_eval_config(
 
     Args:
         min_auc: Lower bound of the area under the ROC curve on all examples.
-        min_slice_auc: The same on each judged slice.
+        min_slice_auc: The same on each slice that is judged; which are, `SliceAUC` says.
         max_auc_drop: How far the area on all examples may fall below the baseline's. Without a
             baseline, as on the first run, Evaluator drops this bound.
-        min_slice_examples: Slices with fewer examples are neither measured nor judged.
+        min_slice_examples: Slices with fewer examples are shown and not judged.
         slices: Names of raw columns; each sequence makes a slice per combination of their values.
     """
-    whole = config_pb2.MetricThreshold(
-        value_threshold=_at_least(min_auc),
-        change_threshold=config_pb2.GenericChangeThreshold(
-            direction=config_pb2.MetricDirection.HIGHER_IS_BETTER,
-            absolute=wrappers_pb2.DoubleValue(value=-max_auc_drop),
+    change = config_pb2.GenericChangeThreshold(
+        direction=config_pb2.MetricDirection.HIGHER_IS_BETTER,
+        absolute=wrappers_pb2.DoubleValue(value=-max_auc_drop),
+    )
+    everything = config_pb2.SlicingSpec()
+    by_columns = [config_pb2.SlicingSpec(feature_keys=list(names)) for names in slices]
+    whole = _bounded(
+        config_pb2.MetricConfig(class_name="AUC"),
+        [everything],
+        config_pb2.MetricThreshold(value_threshold=_at_least(min_auc), change_threshold=change),
+    )
+    sliced = _bounded(
+        config_pb2.MetricConfig(
+            class_name="SliceAUC",
+            module="pipelines.taxi.slice_auc",
+            config=json.dumps(
+                {"min_examples": min_slice_examples, "min_of_each_class": MIN_OF_EACH_CLASS}
+            ),
         ),
+        by_columns,
+        config_pb2.MetricThreshold(value_threshold=_at_least(min_slice_auc)),
     )
-    judged = config_pb2.MetricConfig(
-        class_name=JUDGED_METRIC,
-        threshold=whole,
-        per_slice_thresholds=[
-            config_pb2.PerSliceMetricThreshold(
-                slicing_specs=[spec for features_ in slices for spec in _judged_specs(features_)],
-                threshold=config_pb2.MetricThreshold(value_threshold=_at_least(min_slice_auc)),
-            )
-        ],
-    )
-    others = [config_pb2.MetricConfig(class_name=name) for name in OTHER_METRICS]
+    shown = [config_pb2.MetricConfig(class_name=name) for name in _SHOWN_METRICS]
     return config_pb2.EvalConfig(
         model_specs=[
             config_pb2.ModelSpec(
@@ -86,25 +92,19 @@ def make_eval_config(
             )
             for name in (CANDIDATE, BASELINE)
         ],
-        slicing_specs=[
-            config_pb2.SlicingSpec(),
-            *(config_pb2.SlicingSpec(feature_keys=list(names)) for names in slices),
-        ],
-        metrics_specs=[config_pb2.MetricsSpec(metrics=[judged, *others])],
-        options=config_pb2.Options(
-            min_slice_size=wrappers_pb2.Int32Value(value=min_slice_examples)
-        ),
+        slicing_specs=[everything, *by_columns],
+        metrics_specs=[config_pb2.MetricsSpec(metrics=[whole, sliced, *shown])],
     )
 
 
-def _judged_specs(names: Sequence[str]) -> list[config_pb2.SlicingSpec]:
-    """Returns the slices by these columns that a bound holds for."""
-    fixed = {name: JUDGED_VALUES[name] for name in names if name in JUDGED_VALUES}
-    free = [name for name in names if name not in JUDGED_VALUES]
-    return [
-        config_pb2.SlicingSpec(feature_keys=free, feature_values=dict(zip(fixed, values, strict=True)))
-        for values in itertools.product(*fixed.values())
-    ]
+def _bounded(
+    metric: config_pb2.MetricConfig,
+    slices: list[config_pb2.SlicingSpec],
+    threshold: config_pb2.MetricThreshold,
+) -> config_pb2.MetricConfig:
+    # `MetricConfig.threshold`, in spite of its name, would hold for every slice.
+    metric.per_slice_thresholds.add(slicing_specs=slices, threshold=threshold)
+    return metric
 
 
 def _at_least(bound: float) -> config_pb2.GenericValueThreshold:

@@ -162,13 +162,14 @@ class PipelineExecution:
         self._fail_on = fail_on
         self._jobs = jobs
         every = frozenset(node.pipeline_node.node_info.id for node in pipeline.nodes)
+        self._forced = every if selection.force else frozenset(selection.fresh)
         self._launcher = NodeLauncher(
             pipeline,
             runner_utils.extract_local_deployment_config(pipeline),
             handle,
             workers,
             log_root,
-            fresh=every if selection.force else frozenset(selection.fresh),
+            fresh=self._forced,
         )
         self._specs = {n.pipeline_node.node_info.id: n.pipeline_node for n in pipeline.nodes}
         self._reports = {
@@ -279,15 +280,23 @@ class PipelineExecution:
             if gate is not None:
                 self._gates.append(gate)
         self._pushed_to = evidence.pushed_to(outputs) or self._pushed_to
-        metrics = evidence.metrics(outputs)
-        if metrics:
-            self._annotate(execution_id, keys.METRICS, json.dumps(metrics, sort_keys=True))
+        notes: dict[str, str | int] = {}
+        if metrics := evidence.metrics(outputs):
+            notes[keys.METRICS] = json.dumps(metrics, sort_keys=True)
+        if node_id in self._forced and state is NodeState.RAN:
+            notes[keys.FORCED] = 1
+        if notes:
+            self._annotate(execution_id, notes)
         return {"execution_id": execution_id, "rows": evidence.rows(outputs)}
 
-    def _annotate(self, execution_id: int, key: str, text: str) -> None:
+    def _annotate(self, execution_id: int, notes: Mapping[str, str | int]) -> None:
         with self._handle as m:
             [execution] = m.store.get_executions_by_id([execution_id])
-            execution.custom_properties[key].string_value = text
+            for key, value in notes.items():
+                if isinstance(value, int):
+                    execution.custom_properties[key].int_value = value
+                else:
+                    execution.custom_properties[key].string_value = value
             m.store.put_executions([execution])
 
     def _set(self, node_id: str, **changes: Any) -> None:

@@ -15,7 +15,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import ml_metadata
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import data_types_utils, metadata
 from tfx.orchestration.local import runner_utils
@@ -37,6 +36,7 @@ from tfx.types import artifact_utils
 
 from pipelines.errors import RingwayError
 from pipelines.lineage import keys
+from pipelines.lineage.store import connection_config, open_store
 from pipelines.runners.local.code_version import CodeVersions
 from pipelines.runners.local.schedule import NodeState
 from pipelines.runners.local.worker import Task, Workers
@@ -51,10 +51,11 @@ class SharedMetadata(metadata.Metadata):
     Stock `Metadata` opens a new connection at every entry and is not safe for threads.
     """
 
-    def __init__(self, config: metadata_store_pb2.ConnectionConfig) -> None:
-        super().__init__(config)
+    def __init__(self, url: str) -> None:
+        """Opens the store that a URL names; `open_store` tells which errors that has."""
+        super().__init__(connection_config(url))
         self._lock = threading.RLock()
-        self._shared = ml_metadata.MetadataStore(config)
+        self._shared = open_store(url)
 
     def __enter__(self) -> SharedMetadata:
         self._lock.acquire()

@@ -22,7 +22,7 @@ from pipelines import stack, verdicts
 from pipelines.errors import RingwayError
 from pipelines.lineage import keys
 from pipelines.lineage.keys import RunState
-from pipelines.lineage.store import connection_config, open_store
+from pipelines.lineage.store import open_store
 from pipelines.runners.local import lock, recovery, unchanged
 from pipelines.runners.local.code_version import CodeVersions, source_roots
 from pipelines.runners.local.report import NodeReport, Progress, RunReport, Silent
@@ -291,7 +291,7 @@ class _Run:
 def _open_handle(url: str) -> Any:
     from pipelines.runners.local.launching import SharedMetadata
 
-    return SharedMetadata(connection_config(url))
+    return SharedMetadata(url)
 
 
 def _outcome(ending: Ending) -> verdicts.Outcome:
