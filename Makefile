@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test venv lock lint format test-stack clean
+.PHONY: help run test venv lock lint format build test-stack clean
 
 # The Python of .venv where there is one; else the first that starts and can make a virtual
 # environment (a pyenv shim exists for each version, but not each of them starts); else the one whose
@@ -38,6 +38,9 @@ lint: venv ## Check style, types and import rules
 format: venv ## Format the code and mend what can be mended
 	$(VENV)/ruff check --fix .
 	$(VENV)/ruff format .
+
+build: venv ## Build the package into dist/
+	@$(VENV)/python -m build --no-isolation --outdir dist .
 
 test-stack: ## Run the tests on a stack of your choice: make test-stack STACK=tfx-1.21
 	@$(PYTHON) setup/stack_root.py $(STACK) $(ARGS)

@@ -20,9 +20,8 @@ from pathlib import Path
 
 import psutil
 
-from pipelines.doctor import GIB, Devices, Metadata, Snapshot
+from pipelines.doctor import GIB, SET_UP, Devices, Metadata, Snapshot
 from pipelines.errors import MetadataError, RingwayError
-from pipelines.lineage.store import open_store
 from pipelines.lineage.url import mask, parse
 from pipelines.stack import name as stack_name
 from pipelines.workspace import REPOSITORY, Workspace
@@ -173,7 +172,12 @@ def ask_metadata(url: str) -> Metadata:
         path = parse(url).path
         if path is not None and not path.exists():
             return Metadata(url=masked, absent=True)
+        # Imported here, so that a missing ml-metadata is a finding like any other.
+        from pipelines.lineage.store import open_store
+
         open_store(url, read_only=True)
+    except ImportError as error:
+        return Metadata(url=masked, error=f"ml-metadata cannot be imported: {error}", remedy=SET_UP)
     except MetadataError as error:
         absent = _NO_DATABASE.search(str(error)) is not None
         return Metadata(url=masked, error=str(error), remedy=error.remedy, absent=absent)

@@ -110,7 +110,7 @@ def is_ready(venv: Path, wanted: str) -> bool:
 @contextlib.contextmanager
 def exclusive(root: Path) -> Iterator[None]:
     """Holds the set-up lock; waits, and says so, while another set-up holds it."""
-    import fcntl  # noqa: PLC0415  # not on Windows, which is refused before this
+    import fcntl  # not on Windows, which is refused before this
 
     with (root / LOCK_FILE).open("w") as handle:
         try:
@@ -131,7 +131,9 @@ def install(root: Path, choice: Choice, wanted: str) -> None:
     python = str(venv / "bin" / "python")
     if read_stamp(venv).startswith(choice.stack.name) and version_of(python) == sys.version:
         (venv / STAMP).unlink()
+        doing = f"bringing {VENV} to {choice.stack.lock}"
     else:
+        doing = f"installing {choice.stack.lock}: a minute or more, 3 GB"
         # An unfinished installation may hold packages with their metadata but not all their files,
         # which an installer takes for complete: nothing of it is kept.
         remove(venv)
@@ -142,7 +144,7 @@ def install(root: Path, choice: Choice, wanted: str) -> None:
     environment = uv_environment(python, os.environ)
     # The lock also pins the build tools of those few packages that come as source alone.
     sync = ["sync", "--python", python, str(lock), "--build-constraint", str(lock)]
-    run([*uv, *sync], environment, f"installing {choice.stack.lock}: a minute or more, 3 GB")
+    run([*uv, *sync], environment, doing)
     # A plain path entry: the finder of other editable modes costs time at each start of Python.
     plain = ["--config-settings", "editable_mode=compat", "--editable", str(root)]
     workspace = ["install", "--python", python, "--no-deps", "--no-build-isolation", *plain]
@@ -183,7 +185,7 @@ def make_venv(venv: Path) -> None:
         SetupError: This Python cannot make one; names the Debian package that is missing.
     """
     try:
-        import ensurepip  # noqa: F401, PLC0415
+        import ensurepip  # noqa: F401
     except ImportError:
         version = f"{sys.version_info[0]}.{sys.version_info[1]}"
         raise SetupError(

@@ -15,6 +15,8 @@ PACKAGES = (
     "ca-certificates",
     "git",
     "make",
+    "mariadb-client-core",
+    "mariadb-server-core",
     "postgresql",
     "python3",
     "python3-venv",

@@ -41,6 +41,7 @@ from setup.stack_choice import STACK_NAMES, STACKS, Stack  # noqa: E402
 
 WORK = "srv/ringway"
 KEPT = {".venv"}
+ANOTHER_STACK = "tests of a stack that is not this machine's run in a Debian made by debootstrap"
 # Runs inside the new namespaces, with which the mounts vanish. Arguments: the root, the folder in
 # it, a command.
 ENTER = """
@@ -81,7 +82,7 @@ def run_tests(arguments: list[str]) -> int:
         names = " and ".join(STACK_NAMES)
         raise SetupError(f"the stacks are {names}; received {received}.", REFUSED)
     stack = STACKS[STACK_NAMES.index(arguments[0])]
-    extra = [f"ARGS={' '.join(arguments[1:])}"] if arguments[1:] else []
+    extra = [f"ARGS={shlex.join(arguments[1:])}"] if arguments[1:] else []
     if not os.environ.get("RINGWAY_STACK") and is_ours(stack):
         say(f"{stack.name} is this machine's own stack: make test")
         return subprocess.run(["make", "test", *extra], cwd=REPOSITORY, check=False).returncode
@@ -107,12 +108,14 @@ def refuse_unless_able() -> None:
     """
     release = Path("/etc/os-release")
     if not release.exists() or distribution(release.read_text()) != "debian":
-        raise SetupError("another stack's tests need a Debian host: its debootstrap.", REFUSED)
+        raise SetupError(f"{ANOTHER_STACK}, which needs Debian.", REFUSED)
     if os.geteuid() != 0:
-        raise SetupError("another stack's tests must be started as root: debootstrap.", REFUSED)
+        raise SetupError(f"{ANOTHER_STACK}, which needs root.", REFUSED)
     for program, package in (("debootstrap", "debootstrap"), ("unshare", "util-linux")):
         if shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is None:
-            raise SetupError(f"{program} is missing: apt-get install {package}.", REFUSED)
+            raise SetupError(
+                f"{ANOTHER_STACK}, which needs {program}: apt-get install {package}.", REFUSED
+            )
 
 
 def prepared_root(stack: Stack) -> Path:

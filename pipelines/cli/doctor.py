@@ -64,8 +64,10 @@ def text(findings: tuple[Finding, ...]) -> str:
 
 def document(snapshot: Snapshot, findings: tuple[Finding, ...]) -> dict[str, Any]:
     """Returns the report as a JSON value: the snapshot as measured, and the findings."""
+    measured = dataclasses.asdict(snapshot)
+    del measured["locked"]  # some hundred lines of the lock, which lies in the repository
     return {
         "healthy": healthy(findings),
         "findings": [dataclasses.asdict(finding) for finding in findings],
-        "snapshot": dataclasses.asdict(snapshot),
+        "snapshot": measured,
     }

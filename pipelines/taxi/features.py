@@ -27,6 +27,9 @@ IDENTITY: Final[Mapping[str, int]] = MappingProxyType(
     }
 )
 
+# Those of them whose order means something: an hour's neighbours resemble it.
+ORDINAL: Final = ("trip_start_hour", "trip_start_day", "trip_start_month")
+
 # Strings of a closed set; a term's id is its place, from 1 on, and 0 is for any other value. The
 # schema's domain holds the same terms. Given here, not learned: a vocabulary analyzer was an
 # eighth of Transform's time, and ids that data cannot reorder keep old and new models alike.

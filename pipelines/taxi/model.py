@@ -3,8 +3,10 @@
 Each numeric feature arrives as one place in [0, 1] among the training data's quantiles, and is
 spread over as many inputs as there are buckets: with four buckets 0.625 becomes (1, 1, 0.5, 0).
 A single weight per bucket then draws any curve over the value, which is what a fare needs: tips
-come in whole dollars, so that "above 20 %" flips at 5, 10 and 15 dollars. Ids become one-hot
-vectors. All of it feeds a hidden layer and, past that, the output directly (wide and deep).
+come in whole dollars, so that "above 20 %" flips at 5, 10 and 15 dollars. An id whose order means
+something is counted up in the same way (3 of 5 becomes 1, 1, 1, 0, 0), so that neighbours share what
+they learn; another becomes a one-hot vector. All of it feeds a hidden layer and, past that, the
+output directly (wide and deep).
 
 Reading the data is left to `pipelines.taxi.dataset`, saving the model to `pipelines.taxi.export`.
 
@@ -108,29 +110,35 @@ def build_model(hyperparameters: Mapping[str, float], *, steps: int) -> keras.Mo
     """
     chosen = {**DEFAULTS, **hyperparameters}
 
-    def dense(units: int, activation: str, name: str) -> keras.layers.Dense:
+    def dense(units: int, name: str, **options: Any) -> keras.layers.Dense:
         penalty = keras.regularizers.L2(chosen["l2"])
-        return keras.layers.Dense(units, activation, kernel_regularizer=penalty, name=name)
+        return keras.layers.Dense(units, kernel_regularizer=penalty, name=name, **options)
 
     numeric = keras.Input((len(features.NUMERIC),), dtype="float32", name="numeric")
     ids = keras.Input((len(features.CATEGORICAL),), dtype="int32", name="ids")
-    wide = keras.layers.Concatenate(name="wide")(
+    encoded = keras.layers.Concatenate(name="encoded")(
         [
             *(spread(numeric[:, i : i + 1]) for i in range(len(features.NUMERIC))),
             *(
-                keras.ops.one_hot(ids[:, i], size)
-                for i, size in enumerate(features.CATEGORICAL.values())
+                counted_up(ids[:, i : i + 1], size)
+                if name in features.ORDINAL
+                else keras.ops.one_hot(ids[:, i], size)
+                for i, (name, size) in enumerate(features.CATEGORICAL.items())
             ),
         ]
     )
-    deep = dense(int(chosen["units"]), "relu", "deep")(wide)
-    deep = keras.layers.Dropout(_DROPOUT, name="dropout")(deep)
-    output = dense(1, "sigmoid", "probability")(keras.layers.Concatenate(name="all")([deep, wide]))
+    hidden = dense(int(chosen["units"]), "hidden", activation="relu")(encoded)
+    deep = dense(1, "deep")(keras.layers.Dropout(_DROPOUT, name="dropout")(hidden))
+    wide = dense(1, "wide", use_bias=False, kernel_initializer="zeros")(encoded)
+    output = keras.layers.Activation("sigmoid", name="probability")(
+        keras.layers.Add(name="logit")([deep, wide])
+    )
     model = keras.Model({"numeric": numeric, "ids": ids}, output, name="taxi")
     model.compile(
         keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(chosen["learning_rate"], steps)),
         loss="binary_crossentropy",
-        metrics=[keras.metrics.AUC(name="auc")],
+        # The loss without the penalty on weights, so that models of different penalty compare.
+        metrics=[keras.metrics.BinaryCrossentropy(name="log_loss")],
         jit_compile=False,  # compiling takes longer than all training steps
     )
     return model
@@ -148,6 +156,20 @@ def spread(place: Any, buckets: int = features.QUANTILE_BUCKETS) -> Any:
     """
     starts = keras.ops.reshape(keras.ops.arange(buckets, dtype="float32"), (1, buckets))
     return keras.ops.clip(place * buckets - starts, 0.0, 1.0)
+
+
+def counted_up(ids: Any, size: int) -> Any:
+    """Returns ones up to each id and zeros past it.
+
+    Args:
+        ids: Shape `(batch, 1)`, in [0, size).
+        size: Number of ids.
+
+    Returns:
+        Float32 of shape `(batch, size - 1)`.
+    """
+    steps = keras.ops.reshape(keras.ops.arange(1, size, dtype="int32"), (1, size - 1))
+    return keras.ops.cast(ids >= steps, "float32")
 
 
 def steps_per_epoch(rows: int, batch_size: int) -> int:

@@ -12,4 +12,4 @@ SEARCH_SPACE: Final[dict[str, list[float]]] = {
     "l2": [0.0005, 0.001],
 }
 
-DEFAULTS: Final[dict[str, float]] = {"units": 64, "learning_rate": 0.003, "l2": 0.001}
+DEFAULTS: Final[dict[str, float]] = {"units": 64, "learning_rate": 0.008, "l2": 0.001}

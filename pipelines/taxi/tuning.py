@@ -21,7 +21,7 @@ from pipelines.taxi.search_space import DEFAULTS, SEARCH_SPACE
 if TYPE_CHECKING:
     from tfx.components.trainer.fn_args_utils import FnArgs
 
-OBJECTIVE = keras_tuner.Objective("val_auc", direction="max")
+OBJECTIVE = keras_tuner.Objective("val_log_loss", direction="min")
 
 _ALGORITHMS = {
     "grid": keras_tuner.GridSearch,

@@ -15,6 +15,12 @@ from tfx.dsl.io import fileio
 
 from pipelines.runners.local.gates import Outputs, slice_name
 
+# A Resolver's outputs are internal: other nodes made them.
+_OUTPUT_EVENTS = (
+    metadata_store_pb2.Event.OUTPUT,
+    metadata_store_pb2.Event.INTERNAL_OUTPUT,
+)
+
 
 def outputs_of(store: ml_metadata.MetadataStore, execution_id: int) -> Outputs:
     """Returns the outputs of an execution by key, each with the name of its type."""
@@ -22,7 +28,7 @@ def outputs_of(store: ml_metadata.MetadataStore, execution_id: int) -> Outputs:
     events = [
         event
         for event in store.get_events_by_execution_ids([execution_id])
-        if event.type == metadata_store_pb2.Event.OUTPUT
+        if event.type in _OUTPUT_EVENTS
     ]
     artifacts = {a.id: a for a in store.get_artifacts_by_id([e.artifact_id for e in events])}
     for event in events:

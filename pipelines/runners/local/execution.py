@@ -324,7 +324,17 @@ class PipelineExecution:
             )
 
     def _is_stable(self) -> bool:
-        """Whether every resolver would answer now what it answered in this run."""
+        """Whether every resolver would answer now what it answered in this run.
+
+        Only answers that another node takes in count: a model judged again has a new blessing,
+        which nobody asks for.
+        """
+        used = {
+            (channel.producer_node_query.id, channel.output_key)
+            for spec in self._specs.values()
+            for inputs in spec.inputs.inputs.values()
+            for channel in inputs.channels
+        }
         for node_id, spec in self._specs.items():
             if spec.node_info.type.name != _RESOLVER:
                 continue
@@ -338,7 +348,9 @@ class PipelineExecution:
                 )
             if isinstance(forecast, inputs_utils.Skip) or len(forecast) != 1:
                 return False
-            if _ids(forecast[0]) != _output_ids(answered):
+            now, then = _ids(forecast[0]), _output_ids(answered)
+            keys_used = {key for key in {*now, *then} if (node_id, key) in used}
+            if any(now.get(key) != then.get(key) for key in keys_used):
                 return False
         return True
 
