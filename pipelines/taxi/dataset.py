@@ -39,6 +39,10 @@ class Trips:
         """Returns what the model of `pipelines.taxi.model` takes."""
         return {"numeric": self.numeric, "ids": self.ids}
 
+    def targets(self) -> np.ndarray:
+        """Returns what that model should answer, shape `(rows, 1)`."""
+        return self.big_tip[:, None]
+
 
 def read_splits(fn_args: FnArgs, transform_output: tft.TFTransformOutput) -> tuple[Trips, Trips]:
     """Returns the trips that train and those that evaluate.

@@ -90,10 +90,10 @@ def train_model(
     )
     model.fit(
         train.inputs(),
-        train.big_tip,
+        train.targets(),
         batch_size=batch_size,
         epochs=epochs,
-        validation_data=(evaluation.inputs(), evaluation.big_tip) if evaluation else None,
+        validation_data=(evaluation.inputs(), evaluation.targets()) if evaluation else None,
         validation_batch_size=4096,
         callbacks=callbacks,
         verbose=0,

@@ -59,10 +59,10 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
         tuner=tuner,
         fit_kwargs={
             "x": train.inputs(),
-            "y": train.big_tip,
+            "y": train.targets(),
             "batch_size": batch_size,
             "epochs": search["epochs"],
-            "validation_data": (evaluation.inputs(), evaluation.big_tip),
+            "validation_data": (evaluation.inputs(), evaluation.targets()),
             "validation_batch_size": 4096,
             "verbose": 0,
         },

@@ -1,4 +1,4 @@
-"""What is checked before a root file system is made, and what is put into it; all without network."""
+"""What is checked before a root file system is made, and what is put in; all without network."""
 
 from __future__ import annotations
 

@@ -96,3 +96,15 @@ def Object(
     folder = Path(anomalies.uri) / "Split-train"
     folder.mkdir(parents=True)
     (folder / "SchemaDiff.pb").write_bytes(found.SerializeToString())
+
+
+@component
+def Fill(
+    data: InputArtifact[standard_artifacts.Schema],
+    much: OutputArtifact[standard_artifacts.Schema],
+):
+    """Writes until the disk is full."""
+    Path(much.uri).mkdir(parents=True, exist_ok=True)
+    with (Path(much.uri) / "zeros").open("wb") as file:
+        while True:
+            file.write(bytes(2**16))

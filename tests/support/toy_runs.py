@@ -40,6 +40,14 @@ def run(workspace: Workspace, make: Callable, **options) -> RunReport:
     )
 
 
+def chain(number: int = 21) -> Callable:
+    def make(toys):
+        source = toys.Source(number=number)
+        return [source, toys.Double(data=source.outputs["data"])]
+
+    return make
+
+
 def hanging(flag: Path) -> Callable:
     def make(toys):
         source = toys.Source(number=1)

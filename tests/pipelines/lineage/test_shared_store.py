@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import toy_runs
 from ml_metadata.proto import metadata_store_pb2 as proto
 
 from pipelines.errors import MetadataError
 from pipelines.lineage import graph, model_lineage
 from pipelines.lineage.store import open_store
+from pipelines.workspace import Workspace
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 PASSWORD, ESCAPED = "p@ss/word", "p%40ss%2Fword"
@@ -260,3 +262,16 @@ def test_threads_may_share_a_store(server: Server) -> None:
         thread.join()
     assert wrong == []
     assert len(store.get_artifacts()) == 120
+
+
+def test_the_runner_keeps_its_runs_there(server: Server, tmp_path: Path) -> None:
+    url = server.url("runs")
+    workspace = Workspace(root=tmp_path, metadata_url=url)
+    for expected in ("ran", "cached"):
+        report = toy_runs.run(workspace, toy_runs.chain())
+        assert {node.id: str(node.state) for node in report.nodes} == {
+            "Source": expected,
+            "Double": expected,
+        }
+    history = graph.load(open_store(url, read_only=True), "toy")
+    assert [run.state for run in history.runs] == ["SUCCEEDED", "SUCCEEDED"]

@@ -7,21 +7,21 @@ from pipelines.errors import BusyError
 from pipelines.runners.local.lock import exclusive
 
 
-def hold(path: Path, held, release) -> None:
+def hold(path: Path, connection) -> None:
     with exclusive(path, name="taxi", wait=False, on_wait=print):
-        held.set()
-        release.wait(60)
+        connection.send("held")
+        connection.recv()
 
 
 @pytest.fixture
 def holder(tmp_path: Path):
     context = multiprocessing.get_context("spawn")
-    held, release = context.Event(), context.Event()
-    process = context.Process(target=hold, args=(tmp_path / "lock", held, release))
+    connection, theirs = context.Pipe()
+    process = context.Process(target=hold, args=(tmp_path / "lock", theirs))
     process.start()
-    assert held.wait(60)
-    yield process, release
-    release.set()
+    assert connection.recv() == "held"
+    yield process, connection
+    process.kill()
     process.join()
 
 
@@ -35,12 +35,12 @@ def test_refuses_while_another_process_runs_and_says_which(tmp_path: Path, holde
 
 
 def test_waits_until_the_other_ends(tmp_path: Path, holder) -> None:
-    process, release = holder
+    process, connection = holder
     said: list[str] = []
 
     def end_the_other(seconds: float) -> None:
         assert seconds > 0
-        release.set()
+        connection.send("release")
         process.join()
 
     with exclusive(

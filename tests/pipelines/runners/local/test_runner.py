@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from pipelines.runners.local import runner, unchanged
 from pipelines.runners.local.report import RunReport, Silent
 from pipelines.runners.local.runner import RunOptions
 from pipelines.workspace import REPOSITORY, Workspace
-from toy_runs import TOYS, hanging, pipeline_of, run
+from toy_runs import TOYS, chain, hanging, pipeline_of, run
 
 EXECUTION = metadata_store_pb2.Execution
 
@@ -28,14 +28,6 @@ EXECUTION = metadata_store_pb2.Execution
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     return Workspace(root=tmp_path, metadata_url=f"sqlite:///{tmp_path / 'metadata.sqlite'}")
-
-
-def chain(number: int = 21) -> Callable:
-    def make(toys):
-        source = toys.Source(number=number)
-        return [source, toys.Double(data=source.outputs["data"])]
-
-    return make
 
 
 def states(report: RunReport) -> dict[str, str]:
@@ -117,6 +109,34 @@ def test_a_crash_ends_as_failed_with_its_cause_and_nothing_half_written(
     assert "column 'fare' is missing in trips.csv" in failed.log_path.read_text()
     assert not list((workspace.pipeline_root("toy") / "Fail").glob("**/half"))
     assert last_states(workspace, report)["Fail"] == EXECUTION.FAILED
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(tmp_path)]
+    if os.geteuid() != 0 or subprocess.run(mount, check=False).returncode:
+        pytest.skip("only root can mount a small file system")
+    yield tmp_path
+    subprocess.run(["umount", "-l", str(tmp_path)], check=True)
+
+
+def test_a_full_disk_is_named_and_earlier_results_stay(small_disk: Path) -> None:
+    workspace = Workspace(
+        root=small_disk, metadata_url=f"sqlite:///{small_disk / 'metadata.sqlite'}"
+    )
+    run(workspace, chain())
+
+    def filling(toys):
+        [source, double] = chain()(toys)
+        return [source, double, toys.Fill(data=double.outputs["doubled"])]
+
+    report = run(workspace, filling)
+    assert states(report) == {"Source": "cached", "Double": "cached", "Fill": "failed"}
+    [failed] = [node for node in report.nodes if node.failure]
+    assert "No space left on device" in failed.failure.message
+    assert "disk space" in failed.failure.remedy
+    assert value_of(workspace, "Double") == "42"
+    assert states(run(workspace, chain())) == {"Source": "cached", "Double": "cached"}
 
 
 def test_a_killed_worker_is_named_with_its_signal(workspace: Workspace) -> None:
