@@ -12,8 +12,8 @@ MODEL_DIR is a pushed SavedModel, EXAMPLES_DIR the ExampleGen artifact with `Spl
   logarithm, or cut into ten quantile buckets; categorical ones one-hot. Its penalty is chosen by
   cross-validation on the training split. The seeds draw the folds.
 
-A spread is the standard deviation over seeds. Below stands the difference between the exported model
-and the better regression, with a 95 % interval from resampling the held-out rows in pairs.
+A spread is the standard deviation over seeds. Below stands the difference between the exported
+model and the better regression, with a 95 % interval from resampling the held-out rows in pairs.
 """
 
 from __future__ import annotations
@@ -109,7 +109,9 @@ def transformed(exported: object, rows: list[bytes]) -> Trips:
     }
 
     def stacked(names: tuple[str, ...], dtype: type) -> np.ndarray:
-        return np.stack([columns[features.transformed_name(n)] for n in names], axis=1).astype(dtype)
+        return np.stack([columns[features.transformed_name(n)] for n in names], axis=1).astype(
+            dtype
+        )
 
     return Trips(
         numeric=stacked(features.NUMERIC, np.float32),

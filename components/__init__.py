@@ -1,0 +1,1 @@
+"""Custom TFX components; empty until the first one lands."""

@@ -1,0 +1,1 @@
+"""Pipelines, what runs them, and the questions asked about their runs."""

@@ -1,7 +1,8 @@
 """Which of the two supported stacks is installed, and every difference between them.
 
 A stack is a pair of TFX and TensorFlow releases with a lock of its own under `requirements/`.
-Choosing and installing a stack is left to `setup/`; nothing else in the workspace compares versions.
+Choosing and installing a stack is left to `setup/`; nothing else in the workspace compares
+versions.
 """
 
 from __future__ import annotations

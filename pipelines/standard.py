@@ -6,8 +6,8 @@
              curated schema        ▲            ▲
                     best hyperparameters   latest blessed model
 
-All components are stock. What is done with their results (stopping at anomalies, reusing a search) is
-left to the runner; what is special to a data set to `pipelines/<name>/`.
+All components are stock. What is done with their results (stopping at anomalies, reusing a search)
+is left to the runner; what is special to a data set to `pipelines/<name>/`.
 """
 
 from __future__ import annotations

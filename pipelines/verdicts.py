@@ -1,7 +1,8 @@
 """How a run ends, decided from what its nodes and gates reported.
 
-A gate is a node whose result can stop a run: one that lists anomalies in the data, or one that blesses a
-model or refuses to. Reading those results from artifacts is left to `pipelines.runners.local.gates`.
+A gate is a node whose result can stop a run: one that lists anomalies in the data, or one that
+blesses a model or refuses to. Reading those results from artifacts is left to
+`pipelines.runners.local.gates`.
 """
 
 from __future__ import annotations
@@ -108,4 +109,3 @@ def outcome(
     if complete and any(gate.blessed for gate in gates):
         return Outcome(state=RunState.BLESSED)
     return Outcome(state=RunState.SUCCEEDED)
-

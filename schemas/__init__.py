@@ -1,0 +1,1 @@
+"""Curated schemas, a folder per data set."""

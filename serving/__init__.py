@@ -1,0 +1,1 @@
+"""Serving; empty until the model server lands."""

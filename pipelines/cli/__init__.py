@@ -1,0 +1,1 @@
+"""The `ringway` command; a module per verb."""

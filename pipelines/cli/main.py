@@ -59,7 +59,7 @@ Examples:
 """,
 )
 def ringway() -> None:
-    """Continuous training on TFX: data becomes a served model, and the model is watched.
+    r"""Continuous training on TFX: data becomes a served model, and the model is watched.
 
     \b
     Exit codes: 0 fine, 1 failed, 2 wrong usage or configuration, 3 anomalies in the data,

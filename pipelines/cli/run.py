@@ -50,7 +50,7 @@ Examples:
 @click.option("--jobs", type=click.IntRange(min=1), help="Nodes at the same time [cores].")
 @click.option("--wait", is_flag=True, help="Wait for another run of the pipeline to end.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
-def command(
+def command(  # noqa: PLR0913  (one per option)
     pipeline: str,
     config_file: Path | None,
     settings: Sequence[str],
@@ -121,9 +121,7 @@ def _identity(config: PipelineConfig, module: str) -> unchanged.Identity:
     )
 
 
-def _unfinished(
-    base: PipelineConfig, workspace: Workspace
-) -> tuple[str, PipelineConfig]:
+def _unfinished(base: PipelineConfig, workspace: Workspace) -> tuple[str, PipelineConfig]:
     from pipelines.lineage.store import open_store
 
     store = open_store(workspace.metadata_url)

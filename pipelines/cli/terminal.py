@@ -1,7 +1,8 @@
 """Keeps the terminal for what is meant for the user.
 
-TensorFlow, Beam and ML Metadata log from Python and C++ to the process's output. While a run goes on,
-all of that is sent to a file, and only what is written to the returned stream reaches the terminal.
+TensorFlow, Beam and ML Metadata log from Python and C++ to the process's output. While a run goes
+on, all of that is sent to a file, and only what is written to the returned stream reaches the
+terminal.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Runs pipelines; a folder per engine."""

@@ -1,0 +1,1 @@
+"""The taxi pipeline: will the tip be above a fifth of the fare?"""

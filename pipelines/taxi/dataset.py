@@ -64,7 +64,9 @@ def check_label(values: np.ndarray, *, label: str) -> None:
     found = np.unique(values)
     if len(found) > 1:
         return
-    received = f"only {found[0]:g} in all {len(values):,} training rows" if len(found) else "no rows"
+    received = (
+        f"only {found[0]:g} in all {len(values):,} training rows" if len(found) else "no rows"
+    )
     raise ValueError(
         f"label {label!r}: expected both 0 and 1 among the training rows, received {received}. "
         f"The label is 1 where {features.LABEL!r} is more than {features.BIG_TIP_SHARE:.0%} of "

@@ -11,9 +11,9 @@ Signatures of the SavedModel:
 In `serving_tensors` a missing value is "" for a text, 0 for a community area and NaN for an amount.
 
 A Keras 3 model saved as it is loads in TensorFlow 2 and not in TensorFlow Serving, which follows
-the loader of TensorFlow 1 ("Could not find variable dense/bias"): the names that restoring fills are
-not those that the graph reads. So the weights are copied to variables of a plain `tf.Module`, and
-the Keras model is only traced, as a function of them.
+the loader of TensorFlow 1 ("Could not find variable dense/bias"): the names that restoring fills
+are not those that the graph reads. So the weights are copied to variables of a plain `tf.Module`,
+and the Keras model is only traced, as a function of them.
 """
 
 from __future__ import annotations

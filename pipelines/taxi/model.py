@@ -1,12 +1,12 @@
 """The taxi model: a small network over places and ids, and the function that Trainer calls.
 
 Each numeric feature arrives as one place in [0, 1] among the training data's quantiles, and is
-spread over as many inputs as there are buckets: with four buckets 0.625 becomes (1, 1, 0.5, 0).
-A single weight per bucket then draws any curve over the value, which is what a fare needs: tips
-come in whole dollars, so that "above 20 %" flips at 5, 10 and 15 dollars. An id whose order means
-something is counted up in the same way (3 of 5 becomes 1, 1, 1, 0, 0), so that neighbours share what
-they learn; another becomes a one-hot vector. All of it feeds a hidden layer and, past that, the
-output directly (wide and deep).
+spread over as many inputs as there are buckets: with four buckets 0.625 becomes (1, 1, 0.5, 0). A
+single weight per bucket then draws any curve over the value, which is what a fare needs: tips come
+in whole dollars, so that "above 20 %" flips at 5, 10 and 15 dollars. An id whose order means
+something is counted up in the same way (3 of 5 becomes 1, 1, 1, 0, 0), so that neighbours share
+what they learn; another becomes a one-hot vector. All of it feeds a hidden layer and, past that,
+the output directly (wide and deep).
 
 Reading the data is left to `pipelines.taxi.dataset`, saving the model to `pipelines.taxi.export`.
 
@@ -135,7 +135,9 @@ def build_model(hyperparameters: Mapping[str, float], *, steps: int) -> keras.Mo
     )
     model = keras.Model({"numeric": numeric, "ids": ids}, output, name="taxi")
     model.compile(
-        keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(chosen["learning_rate"], steps)),
+        keras.optimizers.Adam(
+            keras.optimizers.schedules.CosineDecay(chosen["learning_rate"], steps)
+        ),
         loss="binary_crossentropy",
         # The loss without the penalty on weights, so that models of different penalty compare.
         metrics=[keras.metrics.BinaryCrossentropy(name="log_loss")],

@@ -34,9 +34,7 @@ def preprocessing_fn(inputs: Mapping[str, tf.Tensor | tf.SparseTensor]) -> dict[
         int64 ids for categorical ones, int64 0 or 1 for the label.
     """
     filled = {name: fill_missing(inputs[name]) for name in (*features.INPUTS, features.LABEL)}
-    numeric = tf.stack(
-        [tf.cast(filled[name], tf.float32) for name in features.NUMERIC], axis=1
-    )
+    numeric = tf.stack([tf.cast(filled[name], tf.float32) for name in features.NUMERIC], axis=1)
     numeric = tf.where(tf.math.is_nan(numeric), tf.zeros_like(numeric), numeric)
     # Two more than the buckets: the outermost ones have no outer edge, their values become 0 and 1.
     edges = tft.quantiles(

@@ -8,8 +8,8 @@ from typing import Final
 
 SEARCH_SPACE: Final[dict[str, list[float]]] = {
     "units": [32, 64, 128],
-    "learning_rate": [0.003, 0.008],
-    "l2": [0.0005, 0.001],
+    "learning_rate": [0.005, 0.008],
+    "l2": [0.001, 0.002],
 }
 
 DEFAULTS: Final[dict[str, float]] = {"units": 64, "learning_rate": 0.008, "l2": 0.001}

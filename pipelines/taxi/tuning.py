@@ -29,7 +29,7 @@ _ALGORITHMS = {
     "bayesian": keras_tuner.BayesianOptimization,
 }
 # Of what tuner_fn is given without a pipeline's configuration.
-_SEARCH = {"algorithm": "random", "max_trials": 4, "epochs": 4}
+_SEARCH = {"algorithm": "random", "max_trials": 4, "epochs": 3}
 _BATCH_SIZE, _SEED = 256, 0
 
 
@@ -46,7 +46,9 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     config = fn_args.custom_config or {}
     search = {**_SEARCH, **config.get("tuner", {})}
     batch_size = config.get("batch_size", _BATCH_SIZE)
-    train, evaluation = dataset.read_splits(fn_args, tft.TFTransformOutput(fn_args.transform_graph_path))
+    train, evaluation = dataset.read_splits(
+        fn_args, tft.TFTransformOutput(fn_args.transform_graph_path)
+    )
     steps = search["epochs"] * model.steps_per_epoch(len(train.big_tip), batch_size)
     tuner = make_tuner(
         algorithm=search["algorithm"],

@@ -141,7 +141,9 @@ def test_a_model_below_a_bound_is_rejected_and_not_pushed(settled) -> None:
     assert (report["state"], report["exit_code"]) == ("REJECTED", 4)
     assert node_states(report)["Pusher"] == "waiting"
     assert any(
-        "auc" in o["subject"] and "overall" in o["subject"] and "below the bound 0.999" in o["reason"]
+        "auc" in o["subject"]
+        and "overall" in o["subject"]
+        and "below the bound 0.999" in o["reason"]
         for o in report["objections"]
     )
     assert sorted(path.name for path in (ringway.home / "models" / "taxi").iterdir()) == pushed

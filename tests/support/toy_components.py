@@ -1,4 +1,4 @@
-"""Small components for the runner's tests: they compute, wait, crash and object, in real workers."""
+"""Small components for the runner's tests: they compute, wait, crash and object."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from tfx.types import standard_artifacts
 
 
 @component
-def Source(number: Parameter[int], data: OutputArtifact[standard_artifacts.Schema]):
+def Source(number: Parameter[int], data: OutputArtifact[standard_artifacts.Schema]) -> None:
     Path(data.uri).mkdir(parents=True, exist_ok=True)
     (Path(data.uri) / "value").write_text(str(number))
     print(f"source wrote {number}")
@@ -22,7 +22,7 @@ def Source(number: Parameter[int], data: OutputArtifact[standard_artifacts.Schem
 def Double(
     data: InputArtifact[standard_artifacts.Schema],
     doubled: OutputArtifact[standard_artifacts.Schema],
-):
+) -> None:
     value = int((Path(data.uri) / "value").read_text())
     Path(doubled.uri).mkdir(parents=True, exist_ok=True)
     (Path(doubled.uri) / "value").write_text(str(2 * value))
@@ -35,7 +35,7 @@ def Meet(
     folder: Parameter[str],
     me: Parameter[str],
     other: Parameter[str],
-):
+) -> None:
     """Ends only when the other one is running too."""
     (Path(folder) / me).touch()
     deadline = time.monotonic() + 60
@@ -51,12 +51,12 @@ def Fail(
     data: InputArtifact[standard_artifacts.Schema],
     nothing: OutputArtifact[standard_artifacts.Schema],
     how: Parameter[str],
-):
+) -> None:
     Path(nothing.uri).mkdir(parents=True, exist_ok=True)
     (Path(nothing.uri) / "half").write_text("half-written")
     if how == "raise":
         try:
-            {}["fare"]
+            {1: 2}[3]
         except KeyError as error:
             raise ValueError("column 'fare' is missing in trips.csv") from error
     if how == "kill":
@@ -68,7 +68,7 @@ def Hang(
     data: InputArtifact[standard_artifacts.Schema],
     nothing: OutputArtifact[standard_artifacts.Schema],
     flag: Parameter[str],
-):
+) -> None:
     """Tells that it runs, then runs until it is stopped; returns at once the second time."""
     Path(nothing.uri).mkdir(parents=True, exist_ok=True)
     (Path(nothing.uri) / "half").write_text("half-written")
@@ -84,7 +84,7 @@ def Object(
     anomalies: OutputArtifact[standard_artifacts.ExampleAnomalies],
     feature: Parameter[str],
     severity: Parameter[str],
-):
+) -> None:
     found = anomalies_pb2.Anomalies()
     if feature:
         info = found.anomaly_info[feature]
@@ -102,7 +102,7 @@ def Object(
 def Fill(
     data: InputArtifact[standard_artifacts.Schema],
     much: OutputArtifact[standard_artifacts.Schema],
-):
+) -> None:
     """Writes until the disk is full."""
     Path(much.uri).mkdir(parents=True, exist_ok=True)
     with (Path(much.uri) / "zeros").open("wb") as file:

@@ -1,8 +1,9 @@
-"""Runs of small pipelines made of `toy_components`; as a script, a run that hangs until it is stopped."""
+"""Runs of small pipelines made of `toy_components`; as a script, a run that hangs."""
 
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from pipelines.lineage.store import connection_config
 from pipelines.runners.local import runner
@@ -14,7 +15,7 @@ TOYS = "toy_components"
 
 
 def pipeline_of(workspace: Workspace, make: Callable) -> Callable:
-    def make_pipeline():
+    def make_pipeline() -> Any:
         import toy_components as toys
         from tfx.orchestration.pipeline import Pipeline
 
@@ -29,7 +30,7 @@ def pipeline_of(workspace: Workspace, make: Callable) -> Callable:
     return make_pipeline
 
 
-def run(workspace: Workspace, make: Callable, **options) -> RunReport:
+def run(workspace: Workspace, make: Callable, **options: Any) -> RunReport:
     identity = options.pop("identity", None)
     return runner.run(
         "toy",
@@ -41,7 +42,7 @@ def run(workspace: Workspace, make: Callable, **options) -> RunReport:
 
 
 def chain(number: int = 21) -> Callable:
-    def make(toys):
+    def make(toys: Any) -> list:
         source = toys.Source(number=number)
         return [source, toys.Double(data=source.outputs["data"])]
 
@@ -49,7 +50,7 @@ def chain(number: int = 21) -> Callable:
 
 
 def hanging(flag: Path) -> Callable:
-    def make(toys):
+    def make(toys: Any) -> list:
         source = toys.Source(number=1)
         return [source, toys.Hang(data=source.outputs["data"], flag=str(flag))]
 

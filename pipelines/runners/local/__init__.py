@@ -1,0 +1,1 @@
+"""The local runner; `runner.run` is where it begins."""

@@ -5,8 +5,8 @@ version covers the module of every such function and all workspace modules that 
 or through others. Regular files that a parameter names (a schema, say) are covered by their content
 too. The modules are read and parsed, never imported, so this works before TensorFlow is loaded.
 
-What is left out: packages from outside the workspace. Their versions are those of the stack, which is
-an entry of the map under the name `tfx`.
+What is left out: packages from outside the workspace. Their versions are those of the stack, which
+is an entry of the map under the name `tfx`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ def source_roots(search_path: Iterable[str], installed: Iterable[str]) -> list[P
 
     Args:
         search_path: As `sys.path`.
-        installed: Where the interpreter and its packages lie, as `sys.prefix` and `sys.base_prefix`.
+        installed: Where the interpreter and its packages lie, as `sys.prefix` and
+            `sys.base_prefix`.
     """
     prefixes = [Path(prefix).resolve() for prefix in installed]
     folders = [Path(entry).resolve() for entry in search_path]

@@ -1,7 +1,7 @@
 """Runs the nodes of one compiled pipeline: starts them, watches them, hears the gates.
 
-This is the part of a run that needs TFX. Nodes are launched from threads, one each; decisions are those of
-`schedule` and `verdicts`, and only the main thread talks to `Progress`.
+This is the part of a run that needs TFX. Nodes are launched from threads, one each; decisions are
+those of `schedule` and `verdicts`, and only the main thread talks to `Progress`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import compiler, constants
@@ -34,7 +34,7 @@ from pipelines.runners.local.failures import describe
 from pipelines.runners.local.launching import NodeLauncher, SharedMetadata, add_code_version
 from pipelines.runners.local.report import NodeReport, Progress
 from pipelines.runners.local.schedule import Node, NodeState, next_nodes
-from pipelines.runners.local.worker import WorkerError, Workers, WorkersStopped
+from pipelines.runners.local.worker import WorkerError, Workers, WorkersStoppedError
 from pipelines.verdicts import GateResult
 
 _POLL_SEC = 0.1
@@ -128,7 +128,7 @@ def _check_selected(selection: Selection, ids: Sequence[str]) -> None:
 class PipelineExecution:
     """One run of a compiled pipeline."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (a run has that many parts)
         self,
         pipeline: pipeline_pb2.Pipeline,
         handle: SharedMetadata,
@@ -136,7 +136,7 @@ class PipelineExecution:
         *,
         log_root: Path,
         selection: Selection,
-        fail_on: str,
+        fail_on: Literal["error", "warning", "never"],
         jobs: int,
         progress: Progress,
         clock: Callable[[], float] = time.monotonic,
@@ -258,11 +258,11 @@ class PipelineExecution:
         try:
             state, execution_id = future.result()
             facts = self._learn(node_id, state, execution_id)
-        except WorkersStopped:
+        except WorkersStoppedError:
             self._set(node_id, state=NodeState.CANCELLED, seconds=seconds)
         except WorkerError as error:
             self._set(node_id, state=NodeState.FAILED, seconds=seconds, failure=error.failure)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (a driver may raise anything)
             trace = traceback.format_exc()
             self._append_log(node_id, trace)
             failure = describe(error, trace)
@@ -364,5 +364,3 @@ def _ids(resolved: Mapping[str, Iterable[Any]]) -> dict[str, list[int]]:
 
 def _output_ids(outputs: gates.Outputs) -> dict[str, list[int]]:
     return {key: [artifact.id for _, artifact in pairs] for key, pairs in outputs.items()}
-
-

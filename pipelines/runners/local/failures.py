@@ -1,14 +1,15 @@
 """The root cause of an exception, in a form that a person can act on.
 
-Beam wraps an error once per stage and prints a page for each; TFX adds its own. `describe` walks down to the
-first error, keeps what it says, and adds the Beam step and a remedy where one is known. The whole trace
-is left to the node's log file.
+Beam wraps an error once per stage and prints a page for each; TFX adds its own. `describe` walks
+down to the first error, keeps what it says, and adds the Beam step and a remedy where one is
+known. The whole trace is left to the node's log file.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import errno
+import itertools
 import re
 
 from pipelines.errors import RingwayError
@@ -19,16 +20,21 @@ _MAX_LINES = 6
 
 # What an error's text holds → what to do about it.
 _REMEDIES = (
-    (re.compile(r"No space left on device", re.I), "Free some disk space and run again."),
-    (re.compile(r"Read-only file system", re.I), "Set RINGWAY_HOME to a writable folder."),
-    (re.compile(r"Permission denied", re.I), "Make the path readable and writable for this user."),
+    (re.compile(r"No space left on device", re.IGNORECASE), "Free some disk space and run again."),
+    (re.compile(r"Read-only file system", re.IGNORECASE), "Set RINGWAY_HOME to a writable folder."),
     (
-        re.compile(r"did not match any file|matches no files|did not match any input", re.I),
+        re.compile(r"Permission denied", re.IGNORECASE),
+        "Make the path readable and writable for this user.",
+    ),
+    (
+        re.compile(
+            r"did not match any file|matches no files|did not match any input", re.IGNORECASE
+        ),
         "Check data_root: it must be a folder that holds the input files.",
     ),
     (
-        re.compile(r"killed by signal 9", re.I),
-        "The worker was killed, most often for lack of memory: free some, or use less with --jobs 1.",
+        re.compile(r"killed by signal 9", re.IGNORECASE),
+        "The worker was killed, most often for lack of memory: free some, or set --jobs 1.",
     ),
 )
 
@@ -64,13 +70,16 @@ def describe(error: BaseException, trace: str = "") -> Failure:
         trace: Its formatted traceback, kept as it is.
     """
     step_match = _STEP.search(str(error))
-    root = _root(error)
-    text = _STEP.sub("", _BEAM_PREFIX.sub("", str(root))).strip() or repr(root)
-    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    chain = _chain(error)
+    told = _told(chain)
+    lines = [line.rstrip() for line in _text(told).splitlines() if line.strip()]
+    root = chain[-1]
+    if root is not told:
+        lines = [*lines[: _MAX_LINES - 1], f"caused by {_type_name(root)}: {_text(root)}"]
     message = "\n".join(lines[:_MAX_LINES])
-    remedy = root.remedy if isinstance(root, RingwayError) else ""
+    remedy = told.remedy if isinstance(told, RingwayError) else ""
     return Failure(
-        error=_type_name(root),
+        error=_type_name(told),
         message=message,
         step=step_match.group(1) if step_match else "",
         remedy=remedy or remedy_for(message, getattr(root, "errno", None)),
@@ -85,14 +94,26 @@ def remedy_for(message: str, error_number: int | None = None) -> str:
     return next((remedy for pattern, remedy in _REMEDIES if pattern.search(message)), "")
 
 
-def _root(error: BaseException) -> BaseException:
+def _chain(error: BaseException) -> list[BaseException]:
     # Only explicit causes are followed: an implicit context is what happened to be handled when
     # the error was raised (a lookup that missed, say), more often noise than the reason.
-    seen = {id(error)}
-    while error.__cause__ is not None and id(error.__cause__) not in seen:
-        error = error.__cause__
-        seen.add(id(error))
-    return error
+    chain = [error]
+    while (cause := chain[-1].__cause__) is not None and cause not in chain:
+        chain.append(cause)
+    return chain
+
+
+def _told(chain: list[BaseException]) -> BaseException:
+    # Beam wraps an error and repeats its text: the wrapped one says it better. Somebody who raises
+    # a new error from an old one explains it: that explanation is what to tell.
+    for outer, inner in itertools.pairwise(chain):
+        if str(inner) not in str(outer):
+            return outer
+    return chain[-1]
+
+
+def _text(error: BaseException) -> str:
+    return _STEP.sub("", _BEAM_PREFIX.sub("", str(error))).strip() or repr(error)
 
 
 def _type_name(error: BaseException) -> str:

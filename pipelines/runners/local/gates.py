@@ -1,13 +1,13 @@
 """Reads from artifacts what the gates of a pipeline said.
 
-Two kinds of artifacts make a node a gate: `ExampleAnomalies` and the blessings. What a gate's answer
-means for the run is decided in `pipelines.verdicts`.
+Two kinds of artifacts make a node a gate: `ExampleAnomalies` and the blessings. What a gate's
+answer means for the run is decided in `pipelines.verdicts`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from ml_metadata.proto import metadata_store_pb2
 from tensorflow_metadata.proto.v0 import anomalies_pb2
@@ -33,7 +33,9 @@ def is_gate(node: pipeline_pb2.PipelineNode) -> bool:
     return bool(types & {_ANOMALIES, *_BLESSINGS})
 
 
-def read(node_id: str, outputs: Outputs, *, fail_on: str) -> GateResult | None:
+def read(
+    node_id: str, outputs: Outputs, *, fail_on: Literal["error", "warning", "never"]
+) -> GateResult | None:
     """Returns what a gate said, or None when the node is no gate.
 
     Args:
@@ -53,7 +55,9 @@ def read(node_id: str, outputs: Outputs, *, fail_on: str) -> GateResult | None:
 
 
 def _read_anomalies(
-    node_id: str, artifact: metadata_store_pb2.Artifact, fail_on: str
+    node_id: str,
+    artifact: metadata_store_pb2.Artifact,
+    fail_on: Literal["error", "warning", "never"],
 ) -> GateResult:
     # The same anomaly in several splits is one objection, which names them.
     splits: dict[tuple[str, str, str], list[str]] = {}
@@ -104,20 +108,20 @@ def _read_blessing(
 
 def objections_to_model(result: Any) -> tuple[Objection, ...]:
     """Returns what TFMA's `ValidationResult` holds against a model, worst news first."""
-    objections = []
+    objections: list[Objection] = []
     for validation in result.metric_validations_per_slice:
         name = slice_name(validation.slice_key.single_slice_keys)
-        for failure in validation.failures:
-            objections.append(
-                Objection(
-                    subject=f"{failure.metric_key.name} on {name}",
-                    reason=_reason(failure),
-                    remedy=(
-                        "Look at the evaluation by slice. Improve the model or the data, or set "
-                        "another bound under [evaluation] in the configuration."
-                    ),
-                )
+        objections.extend(
+            Objection(
+                subject=f"{failure.metric_key.name} on {name}",
+                reason=_reason(failure),
+                remedy=(
+                    "Look at the evaluation by slice. Improve the model or the data, or set "
+                    "another bound under [evaluation] in the configuration."
+                ),
             )
+            for failure in validation.failures
+        )
     for missing in result.missing_slices:
         columns = ", ".join(missing.feature_keys) or "the whole"
         objections.append(

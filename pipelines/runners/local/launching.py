@@ -1,8 +1,8 @@
 """Launches one node: TFX's own driver and publisher here, the executor in a worker.
 
-The stock `Launcher` does the work; what is put in is a metadata handle that threads can share and an
-executor operator that hands the execution to `Workers`. What a node's code is, and the reuse of earlier
-results, are added around it.
+The stock `Launcher` does the work; what is put in is a metadata handle that threads can share and
+an executor operator that hands the execution to `Workers`. What a node's code is, and the reuse of
+earlier results, are added around it.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ class NodeLauncher:
 
         Raises:
             WorkerError: Its executor failed.
-            WorkersStopped: The run was cancelled.
+            WorkersStoppedError: The run was cancelled.
             Exception: Whatever its driver raised.
         """
         node_id = node.node_info.id
@@ -181,7 +181,8 @@ class NodeLauncher:
             [execution] = m.store.get_executions_by_id([execution_id])
         if execution.last_known_state in _STATES:
             return _STATES[execution.last_known_state]
-        # The stock driver records that inputs could not be resolved, and returns as if all were well.
+        # The stock driver records that inputs could not be resolved, then returns as if all were
+        # well.
         result = execution_lib.get_execution_result(execution, ignore_parse_errors=True)
         text = result.result_message.strip() if result else "no reason was recorded"
         raise RingwayError(f"The node's inputs could not be resolved: {text.splitlines()[-1]}")
@@ -194,9 +195,7 @@ class NodeLauncher:
             resolved = inputs_utils.resolve_input_artifacts(pipeline_node=node, metadata_handle=m)
             if isinstance(resolved, inputs_utils.Skip):
                 return None
-            contexts = context_lib.prepare_contexts(
-                metadata_handle=m, node_contexts=node.contexts
-            )
+            contexts = context_lib.prepare_contexts(metadata_handle=m, node_contexts=node.contexts)
             properties = data_types_utils.build_parsed_value_dict(
                 inputs_utils.resolve_parameters_with_schema(node_parameters=node.parameters)
             )
@@ -241,13 +240,13 @@ def _all_there(outputs: Mapping[str, Any]) -> bool:
 def reuse_key(node: pipeline_pb2.PipelineNode) -> str:
     """Returns the key under which a node's result may be reused, whatever its inputs are.
 
-    A node sets it as `reuse_key` in its `custom_config`: tuning, say, whose best hyperparameters hold for
-    a search space rather than for one day's data. Empty when the node has none.
+    A node sets it as `reuse_key` in its `custom_config`: tuning, say, whose best hyperparameters
+    hold for a search space rather than for one day's data. Empty when the node has none.
     """
-    value = node.parameters.parameters["custom_config"] if (
-        "custom_config" in node.parameters.parameters
-    ) else None
-    return _key_in(value.field_value.string_value) if value else ""
+    parameters = node.parameters.parameters
+    if "custom_config" not in parameters:
+        return ""
+    return _key_in(parameters["custom_config"].field_value.string_value)
 
 
 def _key_in(custom_config: str) -> str:
@@ -268,9 +267,9 @@ def add_code_version(node: pipeline_pb2.PipelineNode, code: CodeVersions, stack:
         code: Looks the modules up.
         stack: The TFX release, whose change also invalidates a result.
     """
-    values: list[Any] = [node.node_info.type.name]
-    for parameter in node.parameters.parameters.values():
-        values.append(parameter.field_value.string_value)
+    parameters = node.parameters.parameters.values()
+    values = [parameter.field_value.string_value for parameter in parameters]
+    values.append(node.node_info.type.name)
     versions = {**code.of_values(values), "tfx": stack}
     text = json.dumps(versions, sort_keys=True)
     node.parameters.parameters[keys.CODE].field_value.string_value = text

@@ -1,8 +1,8 @@
 """One run of a pipeline at a time, on one machine.
 
-An advisory lock on a file that also says who holds it. The kernel drops the lock when its holder dies,
-so a killed run never blocks the next one. Runs of one pipeline on several machines are left to
-whoever schedules them.
+An advisory lock on a file that also says who holds it. The kernel drops the lock when its holder
+dies, so a killed run never blocks the next one. Runs of one pipeline on several machines are left
+to whoever schedules them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def exclusive(
         BusyError: Another run holds the lock and `wait` is false.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a+", encoding="utf-8") as file:
+    with path.open("a+", encoding="utf-8") as file:
         if not _try_lock(file.fileno()):
             holder = _holder(path)
             if not wait:

@@ -1,8 +1,8 @@
 """Puts in order what a killed run left behind.
 
-Called with the pipeline's lock held, so whatever is still marked as running is not: its executions are
-recorded as failed, its half-written outputs are removed, and a model version that was only half copied
-is set aside, under a name that no server loads.
+Called with the pipeline's lock held, so whatever is still marked as running is not: its executions
+are recorded as failed, its half-written outputs are removed, and a model version that was only
+half copied is set aside, under a name that no server loads.
 """
 
 from __future__ import annotations
@@ -93,9 +93,7 @@ def _set_aside_half_pushed(
     return done
 
 
-def _close_runs(
-    store: ml_metadata.MetadataStore, pipeline: str
-) -> None:
+def _close_runs(store: ml_metadata.MetadataStore, pipeline: str) -> None:
     for run in store.get_contexts_by_type(keys.RUN_CONTEXT):
         state = run.custom_properties[keys.RUN_STATE].string_value
         owner = run.custom_properties[keys.RUN_PIPELINE].string_value

@@ -1,7 +1,7 @@
 """Runs a pipeline on this machine, from the lock to the verdict.
 
-`run` takes any `tfx.dsl.Pipeline`. It imports neither TFX nor TensorFlow before it knows that they are
-needed: a rerun with nothing changed is recorded and over in a second (see `unchanged`).
+`run` takes any `tfx.dsl.Pipeline`. It imports neither TFX nor TensorFlow before it knows that they
+are needed: a rerun with nothing changed is recorded and over in a second (see `unchanged`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import time
 import traceback
 import uuid
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import ml_metadata
 
@@ -59,7 +60,7 @@ class RunOptions:
     to_nodes: tuple[str, ...] = ()
     force: bool = False
     fresh: tuple[str, ...] = ()
-    fail_on: str = "error"
+    fail_on: Literal["error", "warning", "never"] = "error"
     jobs: int = 0
     wait: bool = False
     trigger: str = "on demand"
@@ -72,7 +73,7 @@ class RunOptions:
         return not (self.from_nodes or self.to_nodes or self.force or self.fresh)
 
 
-def run(
+def run(  # noqa: PLR0913  (the injected edges have defaults)
     name: str,
     make_pipeline: Callable[[], Pipeline],
     workspace: Workspace,
@@ -104,9 +105,7 @@ def run(
     options = options or RunOptions()
     progress = progress or Silent()
     state_root = workspace.root / "state" / name
-    with lock.exclusive(
-        state_root / "lock", name=name, wait=options.wait, on_wait=progress.note
-    ):
+    with lock.exclusive(state_root / "lock", name=name, wait=options.wait, on_wait=progress.note):
         started = now()
         run_id = make_run_id(name, started, token())
         store = open_store(workspace.metadata_url)
@@ -165,7 +164,7 @@ class _Run:
             self._progress.note(f"{reason} since the last run")
             return None
         earlier = unchanged.executions_of(store, witness.run_id)
-        if earlier is None or (witness.pushed_to and not os.path.isdir(witness.pushed_to)):
+        if earlier is None or (witness.pushed_to and not Path(witness.pushed_to).is_dir()):
             self._progress.note("results of the last run are gone")
             return None
         run = store.get_context_by_type_and_name(keys.RUN_CONTEXT, witness.run_id)
@@ -295,12 +294,8 @@ def _open_handle(url: str) -> Any:
 
 
 def _outcome(ending: Ending) -> verdicts.Outcome:
-    failures = [
-        (node.id, str(node.failure)) for node in ending.nodes if node.failure is not None
-    ]
+    failures = [(node.id, str(node.failure)) for node in ending.nodes if node.failure is not None]
     complete = all(
         node.state.is_done and node.state is not NodeState.SKIPPED for node in ending.nodes
     )
-    return verdicts.outcome(
-        ending.gates, failures, cancelled=ending.cancelled, complete=complete
-    )
+    return verdicts.outcome(ending.gates, failures, cancelled=ending.cancelled, complete=complete)

@@ -1,13 +1,13 @@
 """A rerun in which nothing has changed, told without TensorFlow or TFX.
 
-When a run has ended well, a witness of everything that it depended on is kept: configuration, code,
-input files, what ML Metadata held. If the next run finds all of it as it was, every node would come from
-the cache, so the run is recorded as such and is over in a second. Anything else, and any doubt, is left
-to a real run, whose drivers decide node by node.
+When a run has ended well, a witness of everything that it depended on is kept: configuration,
+code, input files, what ML Metadata held. If the next run finds all of it as it was, every node
+would come from the cache, so the run is recorded as such and is over in a second. Anything else,
+and any doubt, is left to a real run, whose drivers decide node by node.
 
-A Resolver's answer may differ from the one it gave in the run itself: after a first blessing there is a
-baseline, and the model must be judged again. So the run forecasts, as it ends, what its resolvers would
-answer next, and leaves a witness only when that is what they answered.
+A Resolver's answer may differ from the one it gave in the run itself: after a first blessing there
+is a baseline, and the model must be judged again. So the run forecasts, as it ends, what its
+resolvers would answer next, and leaves a witness only when that is what they answered.
 """
 
 from __future__ import annotations
@@ -109,9 +109,7 @@ def difference(witness: Witness, identity: Identity, last_artifact_id: int) -> s
 
 def last_artifact_id(store: ml_metadata.MetadataStore) -> int:
     """Returns the id of the newest artifact in a store; 0 when it is empty."""
-    options = ml_metadata.ListOptions(
-        limit=1, order_by=ml_metadata.OrderByField.ID, is_asc=False
-    )
+    options = ml_metadata.ListOptions(limit=1, order_by=ml_metadata.OrderByField.ID, is_asc=False)
     return max((artifact.id for artifact in store.get_artifacts(list_options=options)), default=0)
 
 
@@ -124,7 +122,7 @@ def executions_of(
         return None
     executions = sorted(store.get_executions_by_context(run.id), key=lambda e: e.id)
     artifacts = store.get_artifacts_by_context(run.id)
-    if any(not os.path.exists(artifact.uri) for artifact in artifacts):
+    if any(not Path(artifact.uri).exists() for artifact in artifacts):
         return None
     found = {}
     for execution in executions:

@@ -1,12 +1,13 @@
 """A worker process: runs one executor and sends back what came of it.
 
-Workers are forked from a server process that has imported TFX and TensorFlow already, so an executor
-starts at once. Nothing here touches ML Metadata; drivers and publishers stay in the parent.
-`Workers` is the parent's side.
+Workers are forked from a server process that has imported TFX and TensorFlow already, so an
+executor starts at once. Nothing here touches ML Metadata; drivers and publishers stay in the
+parent. `Workers` is the parent's side.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import multiprocessing
 import multiprocessing.forkserver
@@ -64,7 +65,7 @@ class WorkerError(Exception):
         self.failure = failure
 
 
-class WorkersStopped(Exception):
+class WorkersStoppedError(Exception):
     """The executor was stopped because the run was cancelled."""
 
 
@@ -89,7 +90,7 @@ class Workers:
 
         Raises:
             WorkerError: The executor raised, or the process died.
-            WorkersStopped: `stop` was called meanwhile.
+            WorkersStoppedError: `stop` was called meanwhile.
         """
         receiver, sender = self._context.Pipe(duplex=False)
         process = self._context.Process(
@@ -97,7 +98,7 @@ class Workers:
         )
         with self._guard:
             if self._stopped:
-                raise WorkersStopped(task.node_id)
+                raise WorkersStoppedError(task.node_id)
             process.start()
             self._running.add(process)
         sender.close()
@@ -116,7 +117,7 @@ class Workers:
         if isinstance(result, bytes):
             return result
         if stopped:
-            raise WorkersStopped(task.node_id)
+            raise WorkersStoppedError(task.node_id)
         raise WorkerError(result)
 
     def stop(self) -> None:
@@ -135,10 +136,8 @@ class Workers:
 def _kill_group(pid: int | None, number: signal.Signals) -> None:
     # A worker leads a process group, so that the processes which Beam starts end with it.
     if pid is not None:
-        try:
+        with contextlib.suppress(ProcessLookupError):  # it may just have ended by itself
             os.killpg(pid, number)
-        except ProcessLookupError:
-            pass  # it has just ended by itself
 
 
 def _death(exit_code: int | None, log_path: Path) -> Failure:
@@ -162,7 +161,7 @@ def _main(sender: Connection, task: Task) -> None:
     sys.argv = sys.argv[:1]
     try:
         sender.send(_execute(task))
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  (whatever it is, the parent must hear)
         traceback.print_exc()
         sender.send(describe(error, traceback.format_exc()))
     finally:

@@ -9,7 +9,7 @@ from pipelines.runners.local.failures import describe
 def raised(error: BaseException, cause: BaseException | None = None) -> BaseException:
     try:
         raise error from cause
-    except BaseException as caught:  # the trace is what makes it like a real one
+    except BaseException as caught:  # noqa: BLE001  (raised, for a real trace)
         return caught
 
 
@@ -18,10 +18,18 @@ def raised(error: BaseException, cause: BaseException | None = None) -> BaseExce
     [
         (ValueError("fare is text"), "ValueError", "fare is text", ""),
         (
-            raised(RuntimeError("run_fn failed"), KeyError("company")),
-            "KeyError",
-            "'company'",
+            raised(ValueError("no column company in trips.csv"), KeyError(3)),
+            "ValueError",
+            "no column company in trips.csv\ncaused by KeyError: 3",
             "",
+        ),
+        (
+            raised(
+                RuntimeError("bad fare 'abc' [while running 'Parse']"), ValueError("bad fare 'abc'")
+            ),
+            "ValueError",
+            "bad fare 'abc'",
+            "Parse",
         ),
         (
             RuntimeError("ValueError: bad fare 'abc' [while running 'ParseCSV/Map(parse)']"),
@@ -38,13 +46,15 @@ def test_finds_the_root_cause(error: BaseException, name: str, message: str, ste
 
 
 def test_an_error_while_another_was_handled_is_the_cause_itself() -> None:
-    try:
+    def look_up() -> None:
         try:
-            {}["missing"]
-        except KeyError:
+            int("missing")
+        except ValueError:
             raise ValueError("no column 'fare'")  # noqa: B904
-    except ValueError as error:
-        assert describe(error).error == "ValueError"
+
+    with pytest.raises(ValueError, match="no column") as caught:
+        look_up()
+    assert describe(caught.value).error == "ValueError"
 
 
 def test_keeps_long_messages_short_and_the_trace_whole() -> None:

@@ -12,15 +12,16 @@ from pathlib import Path
 import pytest
 import toy_runs
 from ml_metadata.proto import metadata_store_pb2
+from toy_runs import TOYS, chain, hanging, pipeline_of, run
 
 from pipelines.errors import BusyError, UsageError
 from pipelines.lineage import keys
 from pipelines.lineage.store import open_store
 from pipelines.runners.local import runner, unchanged
+from pipelines.runners.local.failures import Failure
 from pipelines.runners.local.report import RunReport, Silent
 from pipelines.runners.local.runner import RunOptions
 from pipelines.workspace import REPOSITORY, Workspace
-from toy_runs import TOYS, chain, hanging, pipeline_of, run
 
 EXECUTION = metadata_store_pb2.Execution
 
@@ -32,6 +33,11 @@ def workspace(tmp_path: Path) -> Workspace:
 
 def states(report: RunReport) -> dict[str, str]:
     return {node.id: str(node.state) for node in report.nodes}
+
+
+def failure_of(report: RunReport) -> Failure:
+    [failure] = [node.failure for node in report.nodes if node.failure]
+    return failure
 
 
 def value_of(workspace: Workspace, node_id: str) -> str:
@@ -57,7 +63,9 @@ def test_runs_nodes_in_order_and_records_them(workspace: Workspace) -> None:
         "Source": EXECUTION.COMPLETE,
         "Double": EXECUTION.COMPLETE,
     }
-    assert "source wrote 21" in (workspace.log_root("toy", report.run_id) / "Source.log").read_text()
+    assert (
+        "source wrote 21" in (workspace.log_root("toy", report.run_id) / "Source.log").read_text()
+    )
 
 
 def test_takes_from_the_cache_what_has_not_changed(workspace: Workspace) -> None:
@@ -104,9 +112,11 @@ def test_a_crash_ends_as_failed_with_its_cause_and_nothing_half_written(
     report = run(workspace, failing("raise"))
     assert states(report) == {"Source": "ran", "Fail": "failed", "Double": "waiting"}
     assert (report.outcome.state, report.outcome.exit_code) == ("FAILED", 1)
-    [failed] = [node for node in report.nodes if node.failure]
-    assert failed.failure.error == "KeyError" or "column 'fare' is missing" in str(failed.failure)
-    assert "column 'fare' is missing in trips.csv" in failed.log_path.read_text()
+    assert failure_of(report).error == "ValueError"
+    assert "column 'fare' is missing in trips.csv" in failure_of(report).message
+    assert "caused by KeyError" in failure_of(report).message
+    log = workspace.log_root("toy", report.run_id) / "Fail.log"
+    assert "column 'fare' is missing in trips.csv" in log.read_text()
     assert not list((workspace.pipeline_root("toy") / "Fail").glob("**/half"))
     assert last_states(workspace, report)["Fail"] == EXECUTION.FAILED
 
@@ -132,18 +142,16 @@ def test_a_full_disk_is_named_and_earlier_results_stay(small_disk: Path) -> None
 
     report = run(workspace, filling)
     assert states(report) == {"Source": "cached", "Double": "cached", "Fill": "failed"}
-    [failed] = [node for node in report.nodes if node.failure]
-    assert "No space left on device" in failed.failure.message
-    assert "disk space" in failed.failure.remedy
+    assert "No space left on device" in failure_of(report).message
+    assert "disk space" in failure_of(report).remedy
     assert value_of(workspace, "Double") == "42"
     assert states(run(workspace, chain())) == {"Source": "cached", "Double": "cached"}
 
 
 def test_a_killed_worker_is_named_with_its_signal(workspace: Workspace) -> None:
     report = run(workspace, failing("kill"))
-    [failed] = [node for node in report.nodes if node.failure]
-    assert "killed by signal 9" in failed.failure.message
-    assert "memory" in failed.failure.remedy
+    assert "killed by signal 9" in failure_of(report).message
+    assert "memory" in failure_of(report).remedy
 
 
 def objecting(feature: str, severity: str = "ERROR") -> Callable:
@@ -281,6 +289,14 @@ def test_two_runs_at_once_are_refused(workspace: Workspace, tmp_path: Path) -> N
     assert states(done[0]) == {"Source": "ran", "Meet": "ran"}
 
 
+class Noting(Silent):
+    def __init__(self, notes: list[str]) -> None:
+        self._notes = notes
+
+    def note(self, text: str) -> None:
+        self._notes.append(text)
+
+
 def start_hanging(tmp_path: Path) -> subprocess.Popen:
     with (tmp_path / "out").open("w") as out:
         process = subprocess.Popen(
@@ -330,14 +346,12 @@ def test_a_stopped_run_leaves_no_worker_and_the_next_one_goes_on(
         assert [e.last_known_state for e in hangs] == [EXECUTION.RUNNING]
 
     notes: list[str] = []
-    progress = Silent()
-    progress.note = notes.append  # type: ignore[method-assign]
     report = runner.run(
         "toy",
         pipeline_of(workspace, hanging(tmp_path / "flag")),
         workspace,
         options=RunOptions(preload=(TOYS,)),
-        progress=progress,
+        progress=Noting(notes),
     )
     assert states(report) == {"Source": "cached", "Hang": "ran"}
     ended = {e.id: e.last_known_state for e in store.get_executions_by_type(f"{TOYS}.Hang")}
@@ -361,6 +375,6 @@ def test_records_why_it_ran_and_with_what(workspace: Workspace) -> None:
     assert properties[keys.RUN_TRIGGER].string_value == "new data"
     assert json.loads(properties[keys.RUN_CONFIG].string_value) == {"epochs": 3}
     assert properties[keys.RUN_FINISHED].double_value >= properties[keys.RUN_STARTED].double_value
-    executions = unchanged.executions_of(store, report.run_id)
+    executions = unchanged.executions_of(store, report.run_id) or {}
     code = json.loads(executions["Source"].custom_properties[keys.CODE].string_value)
     assert TOYS in code

@@ -33,7 +33,12 @@ def states(**given: NodeState) -> dict[str, NodeState]:
         ({"gen": R}, False, 1, []),
         ({"gen": D}, False, 2, ["stats", "transform"]),
         ({"gen": D}, False, 1, ["stats"]),  # the longer chain below it
-        ({"gen": NodeState.CACHED, "stats": NodeState.REUSED}, False, 2, ["validator", "transform"]),
+        (
+            {"gen": NodeState.CACHED, "stats": NodeState.REUSED},
+            False,
+            2,
+            ["validator", "transform"],
+        ),
         ({"gen": D, "stats": D, "transform": D, "validator": R}, False, 1, []),
         ({"gen": D, "stats": D, "transform": D, "validator": D}, False, 2, ["trainer"]),
         ({"gen": NodeState.SKIPPED}, False, 2, ["stats", "transform"]),
