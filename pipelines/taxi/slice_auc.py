@@ -44,7 +44,7 @@ class SliceAUC(AUC):
     def _default_name(self) -> str:
         return NAME
 
-    def _metric_value(  # type: ignore[override]
+    def _metric_value(
         self, key: Any, matrices: Any, *, min_examples: int, min_of_each_class: int
     ) -> float:
         positive = matrices.tp[0] + matrices.fn[0]

@@ -147,6 +147,9 @@ def test_a_model_below_a_bound_is_rejected_and_not_pushed(settled) -> None:
         for o in report["objections"]
     )
     assert sorted(path.name for path in (ringway.home / "models" / "taxi").iterdir()) == pushed
+    resumed = ringway.run("--resume")
+    assert resumed["state"] == "REJECTED"  # with the same bound, as it was recorded
+    assert f"resumes {report['run']}" in ringway("runs", "taxi").stdout
     compared = ringway("diff", settled[1]["run"], report["run"])
     assert compared.returncode == 0, compared.stderr
     assert "0.999" in compared.stdout

@@ -22,12 +22,18 @@ import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
-from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
+from tensorflow_transform.tf_metadata import dataset_metadata
 from tfx.components.trainer.fn_args_utils import DataAccessor, FnArgs
 from tfx_bsl.tfxio import tf_example_record
 
 from pipelines.taxi import features
 from pipelines.taxi.preprocessing import preprocessing_fn
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Beam leaves files to the garbage collector, which complains in whatever test comes later.
+    config.addinivalue_line("filterwarnings", "ignore:unclosed file:ResourceWarning")
+
 
 SCHEMA = Path(__file__).parents[3] / "schemas" / "taxi" / "schema.pbtxt"
 
@@ -50,7 +56,7 @@ class Transformed:
     values: dict[str, np.ndarray]
 
 
-def make_row(**changes: Any) -> Row:
+def _row(**changes: Any) -> Row:
     return {
         "fare": 8.0,
         "trip_miles": 1.5,
@@ -67,14 +73,20 @@ def make_row(**changes: Any) -> Row:
     } | changes
 
 
-def many_rows(count: int) -> list[Row]:
+@pytest.fixture(scope="session")
+def make_row() -> Callable[..., Row]:
+    """Returns a function that makes one plausible row, with changes."""
+    return _row
+
+
+def _many_rows(count: int) -> list[Row]:
     """Returns rows with both labels; companies and areas are missing here and there."""
     generator = np.random.default_rng(0)
     rows = []
     for index in range(count):
         fare = round(float(generator.uniform(3, 40)), 2)
         card = bool(generator.integers(2))
-        row = make_row(
+        row = _row(
             fare=fare,
             trip_miles=round(fare / 3, 1),
             trip_seconds=int(fare * 60),
@@ -91,7 +103,7 @@ def many_rows(count: int) -> list[Row]:
     return rows
 
 
-def to_example(row: Mapping[str, Any]) -> bytes:
+def _to_example(row: Mapping[str, Any]) -> bytes:
     example = tf.train.Example()
     for name, value in row.items():
         feature = example.features.feature[name]
@@ -104,7 +116,7 @@ def to_example(row: Mapping[str, Any]) -> bytes:
     return example.SerializeToString()
 
 
-def write(path: Path, serialized: list[bytes]) -> str:
+def _write(path: Path, serialized: list[bytes]) -> str:
     with tf.io.TFRecordWriter(str(path), tf.io.TFRecordOptions("GZIP")) as writer:
         for record in serialized:
             writer.write(record)
@@ -119,27 +131,22 @@ def transform(
 
     def run(rows: list[Row]) -> Transformed:
         folder = tmp_path_factory.mktemp("transform")
-        metadata = dataset_metadata.DatasetMetadata(schema)
-        spec = schema_utils.schema_as_feature_spec(schema).feature_spec
-        dense = {n for n, s in spec.items() if isinstance(s, tf.io.FixedLenFeature)}
-        instances = [
-            {n: row.get(n) if n in dense else [row[n]] if n in row else [] for n in spec}
-            for row in rows
-        ]
         source = tf_example_record.TFExampleBeamRecord(
             physical_format="inmem", telemetry_descriptors=["test"], schema=schema
         )
-        del instances
         with beam.Pipeline() as pipeline, tft_beam.Context(temp_dir=str(folder / "temp")):
             batches = (
                 pipeline
-                | beam.Create([to_example(row) for row in rows])
+                | beam.Create([_to_example(row) for row in rows])
                 | source.BeamSource(batch_size=len(rows))
             )
-            dataset = (batches, source.TensorAdapterConfig())
-            _, transform_fn = dataset | tft_beam.AnalyzeAndTransformDataset(preprocessing_fn)
+            transform_fn = (batches, source.TensorAdapterConfig()) | tft_beam.AnalyzeDataset(
+                preprocessing_fn
+            )
             _ = transform_fn | tft_beam.WriteTransformFn(str(folder / "graph"))
-            _ = metadata | tft_beam.WriteMetadata(str(folder / "graph" / "metadata"), pipeline)
+            _ = dataset_metadata.DatasetMetadata(schema) | tft_beam.WriteMetadata(
+                str(folder / "graph" / tft.TFTransformOutput.RAW_METADATA_DIR), pipeline
+            )
         return _apply(rows, folder)
 
     return run
@@ -147,7 +154,7 @@ def transform(
 
 def _apply(rows: list[Row], folder: Path) -> Transformed:
     output = tft.TFTransformOutput(str(folder / "graph"))
-    examples = [to_example(row) for row in rows]
+    examples = [_to_example(row) for row in rows]
     parsed = tf.io.parse_example(tf.constant(examples), output.raw_feature_spec())
     values = {k: v.numpy() for k, v in output.transform_features_layer()(parsed).items()}
     records = []
@@ -157,14 +164,14 @@ def _apply(rows: list[Row], folder: Path) -> Transformed:
             kind = "float_list" if column.dtype == np.float32 else "int64_list"
             getattr(example.features.feature[name], kind).value.append(column[index])
         records.append(example.SerializeToString())
-    file = write(folder / "examples.gz", records)
+    file = _write(folder / "examples.gz", records)
     return Transformed(rows, examples, folder / "graph", [file], values)
 
 
 @pytest.fixture(scope="session")
 def trips(transform: Callable[[list[Row]], Transformed]) -> Transformed:
     """Three hundred made-up trips, transformed."""
-    return transform(many_rows(300))
+    return transform(_many_rows(300))
 
 
 @pytest.fixture
