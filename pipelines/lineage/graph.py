@@ -1,10 +1,10 @@
 """Reads one pipeline out of ML Metadata into a `History`.
 
-The number of queries grows with thousands of executions, never with single ones: runs come in one
-query, executions for `_RUNS_PER_QUERY` runs at a time, events and artifacts for
-`_IDS_PER_QUERY` at a time, and which run and node an execution belongs to for a hundred
-executions at a time (the limit of ML Metadata's `get_lineage_subgraph`). What the records mean is
-left to `records`.
+All runs come in one query, executions in one per run, events and artifacts for `_IDS_PER_QUERY`
+executions at a time. Which node an execution belongs to takes one query per node of the pipeline
+when everything is read, and one per execution when only the newest runs are. ML Metadata's query
+language would need fewer, but release 1.21 dropped it. What the records mean is left to
+`records`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from google.protobuf.json_format import MessageToDict
-from ml_metadata.metadata_store.metadata_store import ListOptions, MetadataStore, OrderByField
+from ml_metadata.metadata_store.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as proto
 
 from pipelines.errors import UsageError
@@ -35,9 +35,7 @@ from pipelines.lineage.records import (
     json_object,
 )
 
-_RUNS_PER_QUERY = 50
 _IDS_PER_QUERY = 1000
-_SUBGRAPH_LIMIT = 100
 _STRUCT_VALUE = "__value__"  # the key under which TFX wraps JSON that is no object
 T = TypeVar("T")
 
@@ -69,10 +67,11 @@ def load(store: MetadataStore, pipeline: str, *, latest: int | None = None) -> H
     if context is None:
         raise unknown("pipeline", pipeline, pipelines(store), remedy=f"ringway run {pipeline}")
     runs = _run_contexts(store, context, latest)
-    executions = _executions(store, [run.id for run in runs])
+    executions, runs_of = _executions(store, runs)
     ids = [execution.id for execution in executions]
     events = _events(store, ids)
-    places = _places(store, ids, pipeline, {run.id: run.name for run in runs})
+    nodes = _all_nodes(store, pipeline) if latest is None else _nodes(store, ids, pipeline)
+    places = {id_: (nodes.get(id_, ""), runs_of[id_]) for id_ in ids}
     artifacts = [
         _artifact(artifact)
         for batch in _batches(events.artifact_ids, _IDS_PER_QUERY)
@@ -115,31 +114,28 @@ def _run_contexts(
     TFX makes a run a child of its pipeline. A run that Ringway records without TFX (nothing had
     changed) only names its pipeline.
     """
-    found: dict[int, proto.Context] = {}
-    conditions = [f"parent_contexts_p.id = {pipeline.id}"]
-    # The query language has no escape that works on every backend. Ringway's own names need none.
-    if not {"'", '"', "\\"} & set(pipeline.name):
-        named = f"custom_properties.{keys.RUN_PIPELINE}.string_value = '{pipeline.name}'"
-        conditions.append(named)
-    for condition in conditions:
-        options = ListOptions(
-            limit=latest,
-            order_by=OrderByField.ID,
-            is_asc=False,
-            filter_query=f"{condition} AND type = '{keys.RUN_CONTEXT}'",
-        )
-        found.update((context.id, context) for context in store.get_contexts(options))
-    runs = [context for _, context in sorted(found.items())]
+    children = {child.id for child in store.get_children_contexts_by_context(pipeline.id)}
+    runs = [
+        run
+        for run in store.get_contexts_by_type(keys.RUN_CONTEXT)
+        if run.id in children
+        or run.custom_properties[keys.RUN_PIPELINE].string_value == pipeline.name
+    ]
+    runs.sort(key=lambda run: run.id)
     return runs[-latest:] if latest else runs
 
 
-def _executions(store: MetadataStore, run_ids: Sequence[int]) -> list[proto.Execution]:
+def _executions(
+    store: MetadataStore, runs: Sequence[proto.Context]
+) -> tuple[list[proto.Execution], Mapping[int, tuple[str, ...]]]:
+    """Returns the runs' executions, and the names of the runs that each belongs to."""
     found: dict[int, proto.Execution] = {}
-    for batch in _batches(run_ids, _RUNS_PER_QUERY):
-        listed = ",".join(map(str, batch))
-        query = ListOptions(filter_query=f"contexts_r.id IN ({listed})")
-        found.update((execution.id, execution) for execution in store.get_executions(query))
-    return [execution for _, execution in sorted(found.items())]
+    runs_of: defaultdict[int, tuple[str, ...]] = defaultdict(tuple)
+    for run in runs:
+        for execution in store.get_executions_by_context(run.id):
+            found[execution.id] = execution
+            runs_of[execution.id] += (run.name,)
+    return [execution for _, execution in sorted(found.items())], runs_of
 
 
 def _events(store: MetadataStore, execution_ids: Sequence[int]) -> _Events:
@@ -164,29 +160,24 @@ def _link(event: proto.Event) -> Link:
     return Link(key=key, index=index, artifact_id=event.artifact_id)
 
 
-def _places(
-    store: MetadataStore, execution_ids: Sequence[int], pipeline: str, runs: Mapping[int, str]
-) -> Mapping[int, tuple[str, tuple[str, ...]]]:
-    """Returns the node and the runs of each execution."""
+def _all_nodes(store: MetadataStore, pipeline: str) -> Mapping[int, str]:
+    """Returns the node of every execution of a pipeline, with a query per node."""
     prefix = f"{pipeline}."
-    nodes = {
-        context.id: context.name.removeprefix(prefix)
-        for context in store.get_contexts(ListOptions(filter_query=f"type = '{keys.NODE_CONTEXT}'"))
-        if context.name.startswith(prefix)
-    }
-    node_of: dict[int, str] = {}
-    runs_of: defaultdict[int, list[int]] = defaultdict(list)
-    for batch in _batches(execution_ids, _SUBGRAPH_LIMIT):
-        options = proto.LineageSubgraphQueryOptions(max_num_hops=0)
-        options.starting_executions.filter_query = f"id IN ({','.join(map(str, batch))})"
-        for association in store.get_lineage_subgraph(options, ["associations"]).associations:
-            if association.context_id in nodes:
-                node_of[association.execution_id] = nodes[association.context_id]
-            elif association.context_id in runs:
-                runs_of[association.execution_id].append(association.context_id)
     return {
-        id_: (node_of.get(id_, ""), tuple(runs[run] for run in sorted(runs_of[id_])))
+        execution.id: context.name.removeprefix(prefix)
+        for context in store.get_contexts_by_type(keys.NODE_CONTEXT)
+        if context.name.startswith(prefix)
+        for execution in store.get_executions_by_context(context.id)
+    }
+
+
+def _nodes(store: MetadataStore, execution_ids: Sequence[int], pipeline: str) -> Mapping[int, str]:
+    """Returns the node of each of a few executions, with a query per execution."""
+    return {
+        id_: context.name.removeprefix(f"{pipeline}.")
         for id_ in execution_ids
+        for context in store.get_contexts_by_execution(id_)
+        if context.type == keys.NODE_CONTEXT
     }
 
 

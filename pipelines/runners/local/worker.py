@@ -160,11 +160,14 @@ def _main(sender: Connection, task: Task) -> None:
     # TFX hands the command line's arguments on to executors; those of `ringway` are not for them.
     sys.argv = sys.argv[:1]
     try:
-        sender.send(_execute(task))
+        result: bytes | Failure = _execute(task)
     except BaseException as error:  # noqa: BLE001  (whatever it is, the parent must hear)
-        traceback.print_exc()
-        sender.send(describe(error, traceback.format_exc()))
-    finally:
+        result = describe(error, traceback.format_exc())
+    # First the answer, then the log: where the disk is full, the log is what fails.
+    sender.send(result)
+    with contextlib.suppress(OSError):
+        if isinstance(result, Failure):
+            print(result.trace, file=sys.stderr)
         sys.stdout.flush()
         sys.stderr.flush()
 

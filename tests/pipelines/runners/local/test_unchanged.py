@@ -18,7 +18,11 @@ WITNESS = Witness(identity=IDENTITY, run_id="taxi-1", last_artifact_id=7, pushed
         ({"code": {}}, 7, "a.b is gone"),
         ({"code": {"a.b": "1", "c": "1"}}, 7, "c is new"),
         ({"files": {"/data/x.csv": [10, 21]}}, 7, "input /data/x.csv changed"),
-        ({"files": {"/data/x.csv": [10, 20], "/data/y.csv": [1, 1]}}, 7, "input /data/y.csv is new"),
+        (
+            {"files": {"/data/x.csv": [10, 20], "/data/y.csv": [1, 1]}},
+            7,
+            "input /data/y.csv is new",
+        ),
         ({"files": {}}, 7, "input /data/x.csv is gone"),
         ({}, 8, "ML Metadata holds new artifacts"),
     ],
