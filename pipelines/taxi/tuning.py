@@ -99,7 +99,8 @@ def make_tuner(
         build,
         objective=OBJECTIVE,
         max_trials=max_trials,
-        seed=seed,
+        # KerasTuner takes 0 for no seed, and draws one.
+        seed=seed or 2**32 - 1,
         directory=str(folder),
         project_name="taxi",
         overwrite=True,

@@ -50,6 +50,14 @@ def test_grid_search_tries_every_combination_once(tmp_path: Path) -> None:
     assert set(tried) == set(itertools.product(*SEARCH_SPACE.values()))
 
 
+def test_a_seed_of_zero_is_a_seed(tmp_path: Path) -> None:
+    def proposed(folder: Path) -> list[dict[str, float]]:
+        oracle = make(folder, algorithm="random").oracle
+        return [oracle.create_trial(str(n)).hyperparameters.values for n in range(6)]
+
+    assert proposed(tmp_path / "a") == proposed(tmp_path / "b")
+
+
 def test_an_unknown_algorithm_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="grid, random, bayesian, received 'anneal'"):
         make(tmp_path, algorithm="anneal")
