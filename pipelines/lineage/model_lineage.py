@@ -229,11 +229,23 @@ def pushes_of(history: History, model: ArtifactRecord) -> tuple[Push, ...]:
 
 
 def metrics_of(history: History, execution: ExecutionRecord) -> Mapping[str, Value]:
-    """Returns the metrics recorded on an Evaluator's evaluation, or on its execution."""
+    """Returns the metrics recorded on an Evaluator's evaluation, or on its execution.
+
+    The whole comes first, then the slices, those with most examples first.
+    """
+    recorded = execution.json_property(keys.METRICS)
     for artifact in history.linked(execution.outputs, type_name=EVALUATION):
         if found := json_object(artifact.properties.get(keys.METRICS)):
-            return found
-    return execution.json_property(keys.METRICS)
+            recorded = found
+            break
+    return dict(sorted(recorded.items(), key=_slice_order))
+
+
+def _slice_order(item: tuple[str, Value]) -> tuple[bool, float, str]:
+    name, metrics = item
+    count = metrics.get("example_count") if isinstance(metrics, Mapping) else None
+    size = float(count) if isinstance(count, int | float) else 0.0
+    return name != "overall", -size, name
 
 
 def _around(history: History, statistics: Iterable[ArtifactRecord]) -> Iterator[ExecutionRecord]:

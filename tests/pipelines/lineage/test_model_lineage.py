@@ -8,6 +8,7 @@ from pipelines.lineage import contents, graph
 from pipelines.lineage.model_lineage import (
     NOT_EVALUATED,
     ModelLineage,
+    _slice_order,
     find_model,
     lineage_of,
     models_of_span,
@@ -180,3 +181,13 @@ def test_contents_are_read_and_what_is_gone_is_named(writer: Any, tmp_path: Path
     best.unlink()
     assert contents.read(found).hyperparameters is None
     assert made["model"] == found.model.id
+
+
+def test_the_whole_comes_before_its_slices_and_large_slices_before_small_ones() -> None:
+    metrics = {"b=1": {"example_count": 1}, "a=2": {"example_count": 9}, "c": {}, "overall": {}}
+    assert [name for name, _ in sorted(metrics.items(), key=_slice_order)] == [
+        "overall",
+        "a=2",
+        "b=1",
+        "c",
+    ]
