@@ -70,7 +70,13 @@ def ringway() -> None:
 def main() -> None:
     """Entry point: runs the command line and exits."""
     try:
-        ringway.main(prog_name="ringway", standalone_mode=True)
+        sys.exit(ringway.main(prog_name="ringway", standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        print("Cancelled.", file=sys.stderr)
+        sys.exit(130)
     except RingwayError as error:
         print(f"Error: {error}", file=sys.stderr)
         if error.remedy:

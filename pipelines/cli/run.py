@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -70,6 +71,8 @@ def command(  # noqa: PLR0913  (one per option)
     """
     if only and (from_nodes or to_nodes):
         raise UsageError("--only cannot go together with --from or --to.")
+    # A supervisor that ends us is heard as Ctrl-C is.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     workspace = Workspace.from_environment(os.environ)
     base = configuration.named(pipeline)
     trigger = "on demand"

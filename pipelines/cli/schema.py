@@ -35,7 +35,14 @@ Example:
 """
 
 
-@click.group(name="schema")
+@click.group(
+    name="schema",
+    epilog="""\b
+Examples:
+  ringway schema diff taxi
+  ringway schema infer data/trips --output schemas/trips/schema.pbtxt
+""",
+)
 def command() -> None:
     """Review and draft the schemas that data is held against."""
 

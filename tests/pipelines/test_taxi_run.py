@@ -2,6 +2,9 @@
 
 import csv
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from pipelines.lineage import keys
 from pipelines.lineage.store import open_store
 from pipelines.taxi.config import CONFIG
+from pipelines.workspace import REPOSITORY
 
 COMPONENTS = {
     "CsvExampleGen",
@@ -168,6 +172,26 @@ def test_text_in_a_column_of_numbers_stops_the_run_and_names_the_row(
     assert "ANOMALIES" in done.stdout
     assert "line 6, column 'fare': 'twelve' is no number" in done.stdout
     assert not (ringway.home / "models").exists()
+
+
+def test_a_terminated_run_is_recorded_as_cancelled(make_ringway) -> None:
+    ringway = make_ringway()
+    with subprocess.Popen(
+        [sys.executable, "-m", "pipelines.cli.main", "run", "taxi"],
+        env={**os.environ, "RINGWAY_HOME": str(ringway.home)},
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "CsvExampleGen: started" in line:
+                process.terminate()
+                break
+        shown = process.stdout.read()
+        assert process.wait(60) == 130
+    assert "CsvExampleGen: cancelled" in shown
+    assert "CANCELLED" in ringway("runs", "taxi").stdout
 
 
 def test_a_constant_label_fails_and_says_so(make_ringway, tmp_path: Path) -> None:

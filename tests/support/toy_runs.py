@@ -1,5 +1,6 @@
 """Runs of small pipelines made of `toy_components`; as a script, a run that hangs."""
 
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -58,6 +59,8 @@ def hanging(flag: Path) -> Callable:
 
 
 if __name__ == "__main__":
+    # Whoever starts the tests in the background starts them with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     root = Path(sys.argv[1])
     workspace = Workspace(root=root, metadata_url=f"sqlite:///{root / 'metadata.sqlite'}")
     sys.exit(run(workspace, hanging(root / "flag")).outcome.exit_code)

@@ -28,7 +28,7 @@ from tfx.proto.orchestration import pipeline_pb2
 
 from pipelines.errors import UsageError
 from pipelines.lineage import keys
-from pipelines.runners.local import evidence, gates, recovery
+from pipelines.runners.local import evidence, gates, interrupt, recovery
 from pipelines.runners.local.code_version import CodeVersions
 from pipelines.runners.local.failures import describe
 from pipelines.runners.local.launching import NodeLauncher, SharedMetadata, add_code_version
@@ -187,31 +187,31 @@ class PipelineExecution:
         self._progress.begin(run_id, tuple(self._specs))
         cancelled = False
         nodes = self._schedule_nodes()
-        with concurrent.futures.ThreadPoolExecutor(self._jobs, "node") as pool:
+        with (
+            concurrent.futures.ThreadPoolExecutor(self._jobs, "node") as pool,
+            interrupt.deferred() as asked,
+        ):
             pending: dict[concurrent.futures.Future[Any], str] = {}
-            try:
-                self._skip_unselected()
-                while True:
-                    states = {node_id: report.state for node_id, report in self._reports.items()}
-                    for node_id in next_nodes(
-                        nodes, states, stopped=self._is_stopped(), slots=self._jobs - len(pending)
-                    ):
-                        self._begin(node_id)
-                        pending[pool.submit(self._launcher.launch, self._specs[node_id])] = node_id
-                    if not pending:
-                        break
-                    done, _ = concurrent.futures.wait(
-                        pending, _POLL_SEC, concurrent.futures.FIRST_COMPLETED
-                    )
-                    for future in done:
-                        self._finish(pending.pop(future), future)
-                    self._progress.tick()
-            except KeyboardInterrupt:
-                cancelled = True
-                self._progress.note("stopping the workers")
-                self._workers.stop()
-                for future in concurrent.futures.as_completed(pending):
-                    self._finish(pending[future], future)
+            self._skip_unselected()
+            while True:
+                if asked.requested and not cancelled:
+                    cancelled = True
+                    self._progress.note("stopping the workers")
+                    self._workers.stop()
+                stopped = cancelled or self._is_stopped()
+                states = {node_id: report.state for node_id, report in self._reports.items()}
+                slots = self._jobs - len(pending)
+                for node_id in next_nodes(nodes, states, stopped=stopped, slots=slots):
+                    self._begin(node_id)
+                    pending[pool.submit(self._launcher.launch, self._specs[node_id])] = node_id
+                if not pending:
+                    break
+                done, _ = concurrent.futures.wait(
+                    pending, _POLL_SEC, concurrent.futures.FIRST_COMPLETED
+                )
+                for future in done:
+                    self._finish(pending.pop(future), future)
+                self._progress.tick()
         if cancelled:
             self._record_cancelled(run_id)
         return Ending(

@@ -135,10 +135,15 @@ class Workers:
 
 
 def _kill_group(pid: int | None, number: signal.Signals) -> None:
-    # A worker leads a process group, so that the processes which Beam starts end with it.
-    if pid is not None:
+    # A worker leads a process group, so that the processes which Beam starts end with it. In its
+    # first moments it has none yet.
+    if pid is None:
+        return
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
         with contextlib.suppress(ProcessLookupError):  # it may just have ended by itself
-            os.killpg(pid, number)
+            os.kill(pid, number)
 
 
 def _death(exit_code: int | None, log_path: Path) -> Failure:
