@@ -12,6 +12,7 @@ RUN_FINISHED = "ringway_finished"  # double, seconds since the epoch; absent whi
 RUN_TRIGGER = "ringway_trigger"  # what started the run: "on demand", ...
 RUN_CONFIG = "ringway_config"  # JSON of the pipeline's configuration
 RUN_STACK = "ringway_stack"  # "tfx-1.16" or "tfx-1.21"
+RUN_ROOT = "ringway_root"  # folder of the pipeline's artifacts; absent where nothing was executed
 RUN_NODES = "ringway_nodes"  # JSON {node id: state} of the nodes as they ended
 
 # On executions.

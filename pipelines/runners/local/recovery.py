@@ -23,13 +23,12 @@ _PUSHER = "tfx.components.pusher.component.Pusher"
 _ASIDE = "incomplete-"
 
 
-def recover(store: ml_metadata.MetadataStore, pipeline: str, pipeline_root: Path) -> list[str]:
+def recover(store: ml_metadata.MetadataStore, pipeline: str) -> list[str]:
     """Clears up after runs of a pipeline that ended without saying so.
 
     Args:
         store: ML Metadata.
         pipeline: The pipeline's name.
-        pipeline_root: The folder of its artifacts.
 
     Returns:
         What was done, one sentence each; empty when there was nothing to do.
@@ -42,8 +41,8 @@ def recover(store: ml_metadata.MetadataStore, pipeline: str, pipeline_root: Path
     unfinished = [e for e in executions if e.last_known_state in _UNFINISHED]
     for execution in unfinished:
         execution.last_known_state = _EXECUTION.FAILED
-        node_id = _node_id(store, pipeline, execution)
-        for leftover in sorted((pipeline_root / node_id).glob(f"**/{execution.id}")):
+        node_id, root = _place(store, pipeline, execution)
+        for leftover in _leftovers(Path(root) / node_id, execution.id) if root else ():
             shutil.rmtree(leftover)
         done.append(f"{node_id} (execution {execution.id}) had been killed: its output was removed")
         if execution.type == _PUSHER:
@@ -62,13 +61,26 @@ def cancel(store: ml_metadata.MetadataStore, execution_ids: list[int]) -> None:
     store.put_executions(executions)
 
 
-def _node_id(
+def _place(
     store: ml_metadata.MetadataStore, pipeline: str, execution: metadata_store_pb2.Execution
-) -> str:
+) -> tuple[str, str]:
+    """Returns the node of an execution and its run's folder of artifacts, empty if unknown."""
+    node_id, root = "unknown node", ""
     for context in store.get_contexts_by_execution(execution.id):
         if context.type == keys.NODE_CONTEXT:
-            return str(context.name).removeprefix(f"{pipeline}.")
-    return "unknown node"
+            node_id = context.name.removeprefix(f"{pipeline}.")
+        elif context.type == keys.RUN_CONTEXT:
+            root = context.custom_properties[keys.RUN_ROOT].string_value
+    return node_id, root
+
+
+def _leftovers(node_root: Path, execution_id: int) -> list[Path]:
+    # Exactly where TFX puts an execution's outputs and working files. Deeper folders may bear the
+    # same number and belong to a finished execution.
+    return [
+        *node_root.glob(f"*/{execution_id}"),
+        *node_root.glob(f".system/*/{execution_id}"),
+    ]
 
 
 def _set_aside_half_pushed(

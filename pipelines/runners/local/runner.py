@@ -109,7 +109,7 @@ def run(  # noqa: PLR0913  (the injected edges have defaults)
         started = now()
         run_id = make_run_id(name, started, token())
         store = open_store(workspace.metadata_url)
-        for done in recovery.recover(store, name, workspace.pipeline_root(name)):
+        for done in recovery.recover(store, name):
             progress.note(done)
         current = identity() if identity else None
         witness_path = state_root / "unchanged.json"
@@ -198,7 +198,7 @@ class _Run:
             code=CodeVersions([REPOSITORY, *source_roots(sys.path, (sys.prefix, sys.base_prefix))]),
             stack=stack.tfx_version(),
         )
-        self._open(handle)
+        self._open(handle, compiled.runtime_spec.pipeline_root.field_value.string_value)
         ending: Ending | None = None
         try:
             ending = execution.PipelineExecution(
@@ -239,14 +239,14 @@ class _Run:
             keys.RUN_STACK: stack.name(),
         }
 
-    def _open(self, handle: Any) -> None:
+    def _open(self, handle: Any, root: str) -> None:
         from tfx.orchestration.portable.mlmd import context_lib
 
         with handle as m:
             run = context_lib.register_context_if_not_exists(
                 metadata_handle=m, context_type_name=keys.RUN_CONTEXT, context_name=self._run_id
             )
-            unchanged.set_properties(run, self._opening())
+            unchanged.set_properties(run, {**self._opening(), keys.RUN_ROOT: root})
             m.store.put_contexts([run])
 
     def _finish(self, handle: Any, report: RunReport) -> None:
