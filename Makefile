@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test venv lock lint format build test-stack clean
+.PHONY: help run test venv lock protos lint format build test-stack clean
 
 # The Python of .venv where there is one; else the first that starts and can make a virtual
 # environment (a pyenv shim exists for each version, but not each of them starts); else the one whose
@@ -28,6 +28,10 @@ venv: ## Make .venv ready; at once when it is
 
 lock: venv ## Regenerate both locks (ARGS=--upgrade for newer releases)
 	@$(VENV)/python setup/locks.py $(ARGS)
+
+protos: venv ## Compile the messages of serving/wire/protos
+	@$(VENV)/python -m grpc_tools.protoc -Iserving/wire/protos \
+		--descriptor_set_out=serving/wire/protos/messages.binpb serving/wire/protos/*.proto
 
 lint: venv ## Check style, types and import rules
 	$(VENV)/ruff check .

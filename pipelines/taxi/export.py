@@ -5,8 +5,14 @@ Signatures of the SavedModel:
     serving_default      examples: serialized tf.Examples      -> outputs: P(big tip), (batch, 1)
     serving_tensors      the columns of `features.INPUTS`,     -> outputs: P(big tip), (batch, 1)
                          each of shape (batch,)
+    classification       inputs: serialized tf.Examples        -> classes: "0" and "1", (batch, 2),
+                                                                  scores: their probabilities
+    regression           inputs: serialized tf.Examples        -> outputs: P(big tip), (batch, 1)
     transform_features   examples: serialized tf.Examples,     -> what Transform makes of them,
                          with the label's columns                 label included
+
+Classify and Regress of TensorFlow Serving are answered by `classification` and `regression`, whose
+names of inputs and outputs are those that these calls ask for.
 
 In `serving_tensors` a missing value is "" for a text, 0 for a community area and NaN for an amount.
 
@@ -28,6 +34,7 @@ import tensorflow_transform as tft
 from pipelines.taxi import features
 
 PREDICTION = "outputs"
+CLASSES = ("0", "1")
 
 Tensors = Mapping[str, Any]
 
@@ -56,6 +63,7 @@ class ServingModule(tf.Module):
     def signatures(self) -> dict[str, Any]:
         """Returns the signatures by name, traced."""
         serialized = tf.TensorSpec([None], tf.string, name="examples")
+        inputs = tf.TensorSpec([None], tf.string, name="inputs")
         tensors = {
             name: tf.TensorSpec([None], self._raw_spec[name].dtype, name=name)
             for name in features.INPUTS
@@ -63,11 +71,20 @@ class ServingModule(tf.Module):
         return {
             features.SERVING_DEFAULT: _traced(self._predict_examples, serialized),
             features.SERVING_TENSORS: _traced(self._predict_tensors, **tensors),
+            features.CLASSIFICATION: _traced(self._classify_examples, inputs),
+            features.REGRESSION: _traced(self._predict_examples, inputs),
             features.TRANSFORM_FEATURES: _traced(self._transform_examples, serialized),
         }
 
     def _predict_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         return self._predict(self._parse(examples, features.INPUTS))
+
+    def _classify_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        big_tip = self._predict_examples(examples)[PREDICTION]
+        return {
+            "classes": tf.tile(tf.constant([CLASSES]), [tf.shape(big_tip)[0], 1]),
+            "scores": tf.concat([1 - big_tip, big_tip], axis=1),
+        }
 
     def _predict_tensors(self, **columns: tf.Tensor) -> dict[str, tf.Tensor]:
         return self._predict(

@@ -89,3 +89,5 @@ TRANSFORMED_LABEL: Final = transformed_name(LABEL)
 SERVING_DEFAULT: Final = "serving_default"
 SERVING_TENSORS: Final = "serving_tensors"
 TRANSFORM_FEATURES: Final = "transform_features"
+CLASSIFICATION: Final = "classification"
+REGRESSION: Final = "regression"

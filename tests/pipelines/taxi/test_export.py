@@ -13,7 +13,13 @@ from pipelines.taxi import dataset, export, features, model
 if TYPE_CHECKING:
     from tests.pipelines.taxi.conftest import Row, Transformed
 
-SIGNATURES = (features.SERVING_DEFAULT, features.SERVING_TENSORS, features.TRANSFORM_FEATURES)
+SIGNATURES = (
+    features.SERVING_DEFAULT,
+    features.SERVING_TENSORS,
+    features.REGRESSION,
+    features.CLASSIFICATION,
+    features.TRANSFORM_FEATURES,
+)
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +37,8 @@ def exported(trips: Transformed, tmp_path_factory: pytest.TempPathFactory) -> tu
 
 
 def feeds(trips: Transformed, signature: str) -> dict[str, np.ndarray]:
+    if signature in {features.CLASSIFICATION, features.REGRESSION}:
+        return {"inputs": np.array(trips.examples, dtype=object)}
     if signature != features.SERVING_TENSORS:
         return {"examples": np.array(trips.examples, dtype=object)}
     return {name: column(trips.rows, name) for name in features.INPUTS}
@@ -70,10 +78,13 @@ def test_both_loaders_give_the_same_outputs(
 
     assert newer.keys() == older.keys()
     for name, values in newer.items():
-        np.testing.assert_allclose(older[name], values, rtol=1e-6)
+        if values.dtype == object:
+            np.testing.assert_array_equal(older[name], values)
+        else:
+            np.testing.assert_allclose(older[name], values, rtol=1e-6)
 
 
-@pytest.mark.parametrize("signature", SIGNATURES[:2])
+@pytest.mark.parametrize("signature", SIGNATURES[:3])
 def test_the_export_predicts_what_the_trained_model_does(
     exported: tuple[str, Any], trips: Transformed, signature: str
 ) -> None:
@@ -83,6 +94,18 @@ def test_the_export_predicts_what_the_trained_model_does(
 
     assert list(outputs) == [export.PREDICTION]
     np.testing.assert_allclose(outputs[export.PREDICTION], predictions, rtol=1e-5)
+
+
+def test_classification_gives_both_classes_with_their_probabilities(
+    exported: tuple[str, Any], trips: Transformed
+) -> None:
+    folder, predictions = exported
+
+    outputs = by_tf2(folder, features.CLASSIFICATION, feeds(trips, features.CLASSIFICATION))
+
+    assert outputs["classes"].tolist() == [[b"0", b"1"]] * len(trips.examples)
+    np.testing.assert_allclose(outputs["scores"][:, 1:], predictions, rtol=1e-5)
+    np.testing.assert_allclose(outputs["scores"].sum(axis=1), 1, rtol=1e-6)
 
 
 def test_transform_features_gives_what_transform_gave(

@@ -55,6 +55,8 @@ def test_run_fn_trains_and_exports_with_the_tuned_hyperparameters(fn_args: Any) 
     assert set(exported.signatures) == {
         features.SERVING_DEFAULT,
         features.SERVING_TENSORS,
+        features.CLASSIFICATION,
+        features.REGRESSION,
         features.TRANSFORM_FEATURES,
     }
     widths = {variable.shape[-1] for variable in exported.trainable if len(variable.shape) == 2}

@@ -1,0 +1,4 @@
+"""What travels between clients and servers: messages, tensors, JSON, errors.
+
+Nothing here imports TensorFlow.
+"""
