@@ -40,6 +40,10 @@ class Workspace:
         """Returns the folder under which a pipeline's pushed versions lie."""
         return self.root / "models" / name
 
+    def request_log_root(self, name: str) -> Path:
+        """Returns the folder of a served model's request log."""
+        return self.root / "requests" / name
+
     def log_root(self, name: str, run_id: str) -> Path:
         """Returns the folder of one run's node logs."""
         return self.root / "logs" / name / run_id

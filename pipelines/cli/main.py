@@ -20,7 +20,10 @@ VERBS = {
     "lineage": "from a model to its data, and back",
     "run": "run a pipeline on this machine",
     "runs": "list runs: when, how they ended, why",
+    "predict": "ask a served model",
     "schema": "compare or draft a data set's schema",
+    "serve": "serve a pushed model; tune batching",
+    "status": "show which versions are served",
     "why": "say why a node ran or was cached",
 }
 

@@ -42,8 +42,8 @@ class ServerMetrics:
         )
         self.example_counts = Histogram(_SERVING + "request_example_counts", ["model"], SIZE_BOUNDS)
         self.example_count_total = Counter(_SERVING + "request_example_count_total", ["model"])
-        self.log_count = Gauge(_SERVING + "request_log_count", ["model_name", "status"])
-        self.log_count.kind = "counter"
+        self.log_count = Counter(_SERVING + "request_log_count", ["model_name", "status"])
+        self.log_records = Gauge(_RINGWAY + "request_log_records", ["log", "outcome"])
         self.warmup_latency = Histogram(
             _SERVING + "model_warmup_latency", ["model_path", "status"], LATENCY_BOUNDS
         )

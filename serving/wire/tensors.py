@@ -45,6 +45,8 @@ DT_UINT64 = 23
 # many values have to be sent.
 MAX_LEFT_OUT = 2**24
 
+MAX_RANK = 32  # of an array before NumPy 2
+
 DTYPES: dict[int, np.dtype[Any]] = {
     DT_FLOAT: np.dtype(np.float32),
     DT_DOUBLE: np.dtype(np.float64),
@@ -167,6 +169,9 @@ def _shape(proto: Any) -> tuple[int, ...]:
     shape = tuple([dim.size for dim in proto.tensor_shape.dim])
     if proto.tensor_shape.unknown_rank or (shape and min(shape) < 0):
         raise invalid(f"A tensor's shape must be known, but {list(shape)} was received.")
+    # NumPy counts bytes in 64 bits, and leaves out sizes of 0.
+    if len(shape) > MAX_RANK or math.prod(size or 1 for size in shape) >= 2**59:
+        raise invalid(f"A tensor's shape is too large: {list(shape)[:MAX_RANK]} was received.")
     return shape
 
 

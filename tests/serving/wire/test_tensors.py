@@ -134,3 +134,14 @@ def test_any_bytes_give_an_array_or_the_error_for_callers(data):
     except ServingError as error:
         refused = error.code
     assert refused in {None, StatusCode.INVALID_ARGUMENT}
+
+
+@pytest.mark.parametrize("dims", [[1] * 33, [1] * 1_000, [2**40, 2**40, 0], [2**62, 0]])
+def test_shapes_that_numpy_cannot_have_are_refused(dims):
+    proto = TensorProto(dtype=tensors.DT_FLOAT)
+    for size in dims:
+        proto.tensor_shape.dim.add(size=size)
+    if 0 not in dims:
+        proto.float_val.append(1)
+    with pytest.raises(ServingError, match="too large"):
+        tensors.to_array(proto)

@@ -1,0 +1,1 @@
+"""Where a prediction is computed: in this process, or by a TensorFlow Serving behind."""

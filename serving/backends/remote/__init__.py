@@ -1,0 +1,1 @@
+"""A TensorFlow Serving behind, which computes; without TensorFlow in this process."""

@@ -1,0 +1,257 @@
+"""The request log: takes records from the request's path and writes them in a thread of its own.
+
+Nothing that happens here slows or fails a request. What cannot be logged is counted, by reason:
+the queue was full, the disk did not take it, the record could not be made.
+
+A process that is killed loses what waited in the queue (at most `LINGER_SEC`, while the disk keeps
+up); what was written is finished by the next process that starts (`serving.request_log.salvage`).
+A power failure can also take what the kernel had not written of the unfinished shard.
+
+Which fields a record has is for `serving.request_log.record`, files are for
+`serving.request_log.shard_writer`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Self
+
+from serving.request_log.backlog import Backlog, Make
+from serving.request_log.salvage import salvage
+from serving.request_log.sampling import checked_rate, sampled
+from serving.request_log.shard_names import LogPrefix, plain_host
+from serving.request_log.shard_writer import Backoff, ShardWriter
+from serving.request_log.shards import ShardLimits
+from serving.request_log.tfrecord import framed
+from serving.wire.errors import invalid
+
+_LOG = logging.getLogger(__name__)
+
+COLLECTOR_TYPES = ("", "file", "ringway")  # one and the same; TensorFlow Serving names none
+LINGER_SEC = 0.05
+_SHARD_CHECK_SEC = 1.0  # how late a shard may be finished when no records come
+_WRITE_BYTES = 1 << 20
+
+# This thread shares the interpreter with the event loop, which by itself would get it back only
+# after Python's switch interval of 5 ms. So a burst is made in small slices, a pause after each.
+_SLICE_RECORDS = 32
+_PAUSE_SEC = 0.0001
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Counters:
+    """What became of the records so far.
+
+    `offered` is the sum of `written`, the three that were not, and those that still wait.
+
+    Attributes:
+        offered: Calls of `offer`.
+        written: Handed to the file system.
+        dropped_queue: Refused, as too many or too large ones waited, or the log was closed.
+        dropped_disk: Not taken by the disk. A shard that somebody removes before it is finished
+            counts here too, beside `written`.
+        failed: Could not be made.
+        bytes: Written, framing included.
+        shards: Finished by this process, those it salvaged aside.
+        salvaged: Records that dead processes left unfinished, and that were finished at the start.
+    """
+
+    offered: int = 0
+    written: int = 0
+    dropped_queue: int = 0
+    dropped_disk: int = 0
+    failed: int = 0
+    bytes: int = 0
+    shards: int = 0
+    salvaged: int = 0
+
+
+class RequestLog:
+    """One log: a queue, and a thread that empties it. Make it after any fork.
+
+    Args:
+        prefix: Folder and beginning of the shards' names; the folder is made when the first record
+            is written.
+        sampling_rate: Share of requests that `sampled` picks, in [0, 1].
+        max_shard_bytes: A shard that reaches it is finished.
+        max_shard_age_sec: So is one whose first record is this old.
+        queue_records: How many records may wait.
+        queue_bytes: How large they may be together, by the sizes that `offer` is told.
+        clock: Seconds since 1970.
+        backoff: How long a failing disk is left alone.
+        write: Writes some of the bytes to a descriptor and returns how many.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT, the prefix or the rate makes no sense.
+    """
+
+    def __init__(  # noqa: PLR0913 (all but the first have a default)
+        self,
+        prefix: str | os.PathLike[str],
+        *,
+        sampling_rate: float = 1.0,
+        max_shard_bytes: int = 64 << 20,
+        max_shard_age_sec: float = 60.0,
+        queue_records: int = 10_000,
+        queue_bytes: int = 64 << 20,
+        clock: Callable[[], float] = time.time,
+        backoff: Backoff | None = None,
+        write: Callable[[int, memoryview], int] = os.write,
+    ) -> None:
+        self._prefix = LogPrefix.parse(prefix)
+        self.sampling_rate = checked_rate(sampling_rate)
+        self._backlog = Backlog(queue_records, queue_bytes)
+        owner = plain_host(socket.gethostname()), os.getpid()
+        limits = ShardLimits(max_shard_bytes, max_shard_age_sec)
+        self._shards = ShardWriter(self._prefix, owner, limits, clock, backoff, write)
+        self._failed = 0
+        self._salvaged = 0
+        self._abandoned = threading.Event()
+        # A daemon, since a hung disk must not keep the process from ending.
+        self._thread = threading.Thread(target=self._run, name="request-log", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def from_config(cls, logging_config: Any, **options: Any) -> Self:
+        """Makes the log that a model's configuration asks for.
+
+        Args:
+            logging_config: A LoggingConfig. As in every message of its kind, a missing rate is 0.
+            **options: Arguments of the class other than the prefix and the rate.
+
+        Raises:
+            ServingError: INVALID_ARGUMENT, the configuration makes no sense.
+        """
+        collector = logging_config.log_collector_config
+        if collector.type not in COLLECTOR_TYPES:
+            known = ", ".join(repr(name) for name in COLLECTOR_TYPES if name)
+            message = (
+                f"log_collector_config.type must be one of {known}, or be left out."
+                f" Received: {collector.type!r}"
+            )
+            raise invalid(message)
+        rate = logging_config.sampling_config.sampling_rate
+        return cls(collector.filename_prefix, sampling_rate=rate, **options)
+
+    def sampled(self, request_id: str) -> bool:
+        """Returns whether a request is to be logged; every replica says the same."""
+        return sampled(request_id, self.sampling_rate)
+
+    def offer(self, make: Make, size: int = 0) -> bool:
+        """Hands a record over; never waits for the disk, never raises.
+
+        Args:
+            make: Returns the record, a serialised PredictionLog. Called later, in the log's
+                thread: what it refers to must not change any more.
+            size: About how many bytes of memory `make` keeps until then.
+
+        Returns:
+            False when the record was dropped, and counted, at once.
+        """
+        return self._backlog.put(make, size)
+
+    def counters(self) -> Counters:
+        """Returns what became of the records so far; from any thread."""
+        shards, backlog = self._shards, self._backlog
+        return Counters(
+            offered=backlog.offered,
+            written=shards.written,
+            dropped_queue=backlog.refused,
+            dropped_disk=shards.dropped,
+            failed=self._failed,
+            bytes=shards.bytes,
+            shards=shards.shards,
+            salvaged=self._salvaged,
+        )
+
+    def close(self, timeout_sec: float = 10.0) -> bool:
+        """Writes what waits and finishes the shard; takes no more records from now on.
+
+        Waits for the disk, so it is not for the event loop.
+
+        Args:
+            timeout_sec: How long to wait for that.
+
+        Returns:
+            False when the disk was not done by then. What waited is dropped and counted as the
+            disk's if the disk returns; the shard is left for the next process.
+        """
+        self._backlog.close()
+        self._thread.join(timeout_sec)
+        if self._thread.is_alive():
+            self._abandoned.set()
+            _LOG.warning(
+                "The request log was not written within %g s and is given up.", timeout_sec
+            )
+            return False
+        return True
+
+    def _run(self) -> None:
+        self._salvage()
+        while True:
+            closing = self._backlog.closed
+            if not closing:
+                self._backlog.wait(_SHARD_CHECK_SEC if self._shards.busy else None, LINGER_SEC)
+            self._drain()
+            self._shards.tick()
+            if closing:  # as it was before the last look into the queue
+                break
+        self._shards.close()
+
+    def _salvage(self) -> None:
+        try:
+            self._salvaged = salvage(self._prefix).records
+        except OSError as error:
+            _LOG.warning("Cannot look for leftovers in %s: %s", self._prefix.folder, error)
+
+    def _drain(self) -> None:
+        """Writes what waits, but not what comes meanwhile: that would put off the writing."""
+        left = len(self._backlog)
+        batch = _Batch(self._shards)
+        while left > 0:
+            makes = self._backlog.take(min(left, _SLICE_RECORDS))
+            left -= len(makes)
+            if self._abandoned.is_set() or not self._shards.available:
+                self._shards.drop(len(makes))
+                continue
+            for make in makes:
+                self._add(batch, make)
+            if not self._backlog.closed:
+                time.sleep(_PAUSE_SEC)
+        batch.write()
+
+    def _add(self, batch: _Batch, make: Make) -> None:
+        try:
+            frame = framed(make())
+        except Exception as error:  # noqa: BLE001 (whatever it is, requests go on)
+            if not self._failed:
+                _LOG.warning("A record of the request log cannot be made: %r", error)
+            self._failed += 1
+        else:
+            batch.add(frame)
+
+
+class _Batch:
+    """Framed records that go to the disk in one call."""
+
+    def __init__(self, shards: ShardWriter) -> None:
+        self._shards = shards
+        self._frames: list[bytes] = []
+        self._size = 0
+
+    def add(self, frame: bytes) -> None:
+        self._frames.append(frame)
+        self._size += len(frame)
+        if self._size >= _WRITE_BYTES:
+            self.write()
+
+    def write(self) -> None:
+        if self._frames:
+            self._shards.append(self._frames)
+        self._frames, self._size = [], 0

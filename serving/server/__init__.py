@@ -1,0 +1,1 @@
+"""The model server: model versions and labels, batching, gRPC and REST."""

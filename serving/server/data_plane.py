@@ -1,0 +1,73 @@
+"""What both transports call, and both backends answer.
+
+gRPC and REST only decode, call and encode. A `DataPlane` is either the models of this process
+(`serving.server.local_plane`) or a TensorFlow Serving behind (`serving.backends.remote`).
+`serving.server.front` stands between: it counts, limits and logs.
+
+Messages are those of `serving.wire.messages`. Every method raises `ServingError`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Protocol
+
+GRPC = "GRPC"
+REST = "REST"
+
+
+@dataclasses.dataclass(slots=True)
+class CallContext:
+    """What is known about a call beside its message.
+
+    Attributes:
+        request_id: Joins the answer, the log and a later label; taken from the caller or made.
+        deadline: The loop's time at which the caller gives up, in seconds, or None.
+        entrypoint: `GRPC` or `REST`.
+    """
+
+    request_id: str
+    deadline: float | None = None
+    entrypoint: str = GRPC
+
+
+class DataPlane(Protocol):
+    """Answers requests about models."""
+
+    async def predict(self, request: Any, context: CallContext) -> Any:
+        """Answers a PredictRequest with a PredictResponse."""
+
+    async def classify(self, request: Any, context: CallContext) -> Any:
+        """Answers a ClassificationRequest with a ClassificationResponse."""
+
+    async def regress(self, request: Any, context: CallContext) -> Any:
+        """Answers a RegressionRequest with a RegressionResponse."""
+
+    async def multi_inference(self, request: Any, context: CallContext) -> Any:
+        """Answers a MultiInferenceRequest with a MultiInferenceResponse."""
+
+    async def get_model_metadata(self, request: Any, context: CallContext) -> Any:
+        """Answers a GetModelMetadataRequest with a GetModelMetadataResponse."""
+
+    async def get_model_status(self, request: Any, context: CallContext) -> Any:
+        """Answers a GetModelStatusRequest with a GetModelStatusResponse."""
+
+    async def reload_config(self, request: Any, context: CallContext) -> Any:
+        """Answers a ReloadConfigRequest with a ReloadConfigResponse, once new models serve."""
+
+    async def signature(self, model_spec: Any) -> tuple[int, Any]:
+        """Finds what JSON has to be read as.
+
+        Args:
+            model_spec: A ModelSpec; version, label and signature name are optional.
+
+        Returns:
+            The version that the ModelSpec means now, and the SignatureDef message.
+
+        Raises:
+            ServingError: As `predict` would; an unknown signature is INVALID_ARGUMENT
+                `Serving signature name: "s" not found in signature def`.
+        """
+
+    async def ready(self) -> bool:
+        """Returns whether every configured model has a version that answers."""

@@ -1,0 +1,9 @@
+"""REST: HTTP/1.1 around a data plane, as TensorFlow Serving speaks it.
+
+uvicorn reads and writes the sockets. JSON is for `serving.wire.rest`.
+"""
+
+from serving.server.rest.app import RestApp, RestOptions
+from serving.server.rest.server import RestServer
+
+__all__ = ["RestApp", "RestOptions", "RestServer"]
