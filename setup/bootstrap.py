@@ -37,7 +37,15 @@ VENV = ".venv"
 DOOMED = ".venv.old"
 STAMP = ".ringway-stack"
 LOCK_FILE = ".venv.lock"
-RUN_IMPORTS = ("pipelines.standard", "pipelines.taxi.model", "pipelines.taxi.tuning", "pytest")
+RUN_IMPORTS = (
+    "pipelines.standard",
+    "pipelines.taxi.model",
+    "pipelines.taxi.tuning",
+    "pytest",
+    "serving.backends.local.loader",
+    "serving.client",
+    "serving.server.program",
+)
 FAILED = 1
 REFUSED = 2
 INTERRUPTED = 130

@@ -14,9 +14,12 @@ from typing import Iterable, Iterator, Mapping
 PACKAGES = (
     "ca-certificates",
     "git",
+    "kubernetes-client",
     "make",
     "mariadb-client-core",
     "mariadb-server-core",
+    "nghttp2-client",
+    "openssl",
     "postgresql",
     "python3",
     "python3-venv",
