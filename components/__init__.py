@@ -1,1 +1,1 @@
-"""Custom TFX components; empty until the first one lands."""
+"""Custom TFX components, a folder for each."""

@@ -17,6 +17,7 @@ EXAMPLES, MODEL, SCHEMA = "Examples", "Model", "Schema"
 STATISTICS, TRANSFORM_GRAPH = "ExampleStatistics", "TransformGraph"
 HYPERPARAMETERS, EVALUATION = "HyperParameters", "ModelEvaluation"
 BLESSING, PUSHED_MODEL = "ModelBlessing", "PushedModel"
+INFRA_BLESSING = "InfraBlessing"
 
 TRAINING, TUNING, EVALUATING, BASE_MODEL = "training", "tuning", "evaluation", "base model"
 
@@ -41,17 +42,34 @@ class DataUse:
 def made_from(
     history: History, model: ArtifactRecord, types: tuple[str, ...]
 ) -> list[ExecutionRecord]:
-    """Returns the executions that made artifacts of these types from the model itself.
+    """Returns the executions that made artifacts of these types from the model or its copies.
 
     Cached executions made nothing; an Evaluator that took the model as its baseline judged another.
+    An infrastructure validator's blessing holds a copy of the model, which a Pusher may take.
     """
-    found = []
-    for consumer in history.consumers(model.id):
-        judged = {link.artifact_id for link in consumer.inputs if link.key != "baseline_model"}
-        made = [a for type_ in types for a in history.linked(consumer.outputs, type_name=type_)]
-        if model.id in judged and any(history.maker(a.id) == consumer for a in made):
-            found.append(consumer)
-    return found
+    found: dict[int, ExecutionRecord] = {}
+    for source in (model.id, *_copies(history, model)):
+        for consumer in history.consumers(source):
+            if _made(history, consumer, source, types):
+                found.setdefault(consumer.id, consumer)
+    return [found[id_] for id_ in sorted(found)]
+
+
+def _made(
+    history: History, consumer: ExecutionRecord, source: int, types: tuple[str, ...]
+) -> list[ArtifactRecord]:
+    judged = {link.artifact_id for link in consumer.inputs if link.key != "baseline_model"}
+    made = [a for type_ in types for a in history.linked(consumer.outputs, type_name=type_)]
+    return [a for a in made if source in judged and history.maker(a.id) == consumer]
+
+
+def _copies(history: History, model: ArtifactRecord) -> list[int]:
+    """Returns the artifacts that hold a copy of the model."""
+    return [
+        blessing.id
+        for consumer in history.consumers(model.id)
+        for blessing in _made(history, consumer, model.id, (INFRA_BLESSING,))
+    ]
 
 
 def is_ingested(history: History, examples: ArtifactRecord) -> bool:

@@ -16,6 +16,7 @@ from pipelines.lineage.data_uses import (
     EVALUATION,
     EXAMPLES,
     HYPERPARAMETERS,
+    INFRA_BLESSING,
     MODEL,
     PUSHED_MODEL,
     SCHEMA,
@@ -152,10 +153,11 @@ def lineage_of(history: History, model: ArtifactRecord) -> ModelLineage:
     hyperparameters = _first(history.linked(inputs, type_name=HYPERPARAMETERS))
     data = tuple(data_uses(history, model))
     evaluators = made_from(history, model, (EVALUATION, BLESSING))
+    validators = made_from(history, model, (INFRA_BLESSING,))
     pushers = made_from(history, model, (PUSHED_MODEL,))
     artifacts, executions = history.upstream(model.id)
     statistics = _statistics(history, data)
-    for execution in (*evaluators, *pushers, *_around(history, statistics)):
+    for execution in (*evaluators, *validators, *pushers, *_around(history, statistics)):
         executions.add(execution.id)
         artifacts.update(link.artifact_id for link in (*execution.inputs, *execution.outputs))
     return ModelLineage(

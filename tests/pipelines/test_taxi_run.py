@@ -25,6 +25,7 @@ COMPONENTS = {
     "Evaluator",
     "Pusher",
 }
+VALIDATOR = "components.serving_validator.component.ServingValidator"
 
 
 def node_states(report: dict) -> dict[str, str]:
@@ -51,6 +52,30 @@ def test_ends_with_a_blessed_and_pushed_model(taxi) -> None:
     assert (Path(report["pushed_to"]) / "saved_model.pb").is_file()
     rows = {node["id"]: node["rows"] for node in report["nodes"]}
     assert rows["StatisticsGen"] == 15_002
+    assert rows["ServingValidator"] == 64
+
+
+def test_the_model_was_served_and_what_is_pushed_brings_warm_up_requests(taxi) -> None:
+    ringway, report = taxi
+    warm_up = Path("assets.extra") / "tf_serving_warmup_requests"
+    assert (Path(report["pushed_to"]) / warm_up).is_file()
+    store = open_store(f"sqlite:///{ringway.home / 'metadata.sqlite'}")
+    [blessing] = store.get_artifacts_by_type("InfraBlessing")
+    assert (Path(blessing.uri) / "INFRA_BLESSED").is_file()
+    found = blessing.custom_properties
+    assert found["blessed"].int_value == 1
+    assert set(found["signatures_compared"].string_value.split(", ")) == {
+        "serving_default",
+        "serving_tensors",
+        "classification",
+        "regression",
+        "transform_features",
+    }
+    assert found["signatures_left_out"].string_value == ""
+    assert 0 <= found["max_relative_difference"].double_value <= 1e-6
+    assert 0 < found["latency_p50_ms"].double_value <= found["latency_p99_ms"].double_value
+    [model] = store.get_artifacts_by_type("Model")
+    assert not (Path(model.uri) / "Format-Serving" / warm_up).exists()
 
 
 def test_all_nine_stock_components_are_executions_in_ml_metadata(taxi) -> None:
@@ -60,7 +85,8 @@ def test_all_nine_stock_components_are_executions_in_ml_metadata(taxi) -> None:
     executions = store.get_executions_by_context(run.id)
     complete = {e.type.rpartition(".")[2] for e in executions if e.last_known_state == 3}
     assert complete >= COMPONENTS
-    assert all(e.type.startswith("tfx.") for e in executions)
+    others = {e.type for e in executions if not e.type.startswith("tfx.")}
+    assert others == {VALIDATOR}
 
 
 def test_metrics_of_the_whole_and_of_slices_are_recorded(taxi) -> None:
@@ -85,6 +111,7 @@ def test_the_lineage_page_names_the_model_and_what_made_it(taxi, tmp_path: Path)
     html = page.read_text()
     for component in COMPONENTS - {"StatisticsGen", "SchemaGen", "ExampleValidator"}:
         assert component in html
+    assert "ServingValidator" in html
     assert report["run"] in html
     assert Path(report["pushed_to"]).name in html
 
@@ -128,6 +155,7 @@ def test_the_first_rerun_judges_against_the_new_baseline_only(settled) -> None:
     assert states["Evaluator"] == "ran"
     assert states["Tuner"] == "reused"
     assert {states[node] for node in ("CsvExampleGen", "Transform", "Trainer")} == {"cached"}
+    assert states["ServingValidator"] == "cached"
     assert second["state"] == "BLESSED"
 
 

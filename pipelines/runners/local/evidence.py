@@ -15,6 +15,8 @@ from tfx.dsl.io import fileio
 
 from pipelines.runners.local.gates import Outputs, slice_name
 
+_EXAMPLES_COMPARED = "examples_compared"  # on an InfraBlessing of ServingValidator
+
 # A Resolver's outputs are internal: other nodes made them.
 _OUTPUT_EVENTS = (
     metadata_store_pb2.Event.OUTPUT,
@@ -38,8 +40,14 @@ def outputs_of(store: ml_metadata.MetadataStore, execution_id: int) -> Outputs:
 
 
 def rows(outputs: Outputs) -> int | None:
-    """Returns how many examples a node's statistics cover, over all splits."""
+    """Returns how many examples a node has looked at, as far as it tells.
+
+    That is what its statistics cover, over all splits, or what it replayed against a server.
+    """
     total = None
+    for artifact in _of_type(outputs, "InfraBlessing"):
+        if _EXAMPLES_COMPARED in artifact.custom_properties:
+            total = int(artifact.custom_properties[_EXAMPLES_COMPARED].int_value)
     for artifact in _of_type(outputs, "ExampleStatistics"):
         for folder in fileio.listdir(artifact.uri):
             path = f"{artifact.uri}/{folder.rstrip('/')}/FeatureStats.pb"

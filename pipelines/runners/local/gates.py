@@ -21,6 +21,7 @@ from pipelines.verdicts import GateResult, Objection
 _ANOMALIES = "ExampleAnomalies"
 _BLESSINGS = ("ModelBlessing", "InfraBlessing")
 _EVALUATION = "ModelEvaluation"
+_CAUSE = "cause"  # on an InfraBlessing of ServingValidator
 
 Outputs = Mapping[str, Sequence[tuple[str, metadata_store_pb2.Artifact]]]
 
@@ -99,6 +100,18 @@ def _read_blessing(
         import tensorflow_model_analysis as tfma
 
         objections = objections_to_model(tfma.load_validation_result(evaluation.uri))
+    if _CAUSE in custom:
+        objections = (
+            Objection(
+                subject="serving",
+                reason=custom[_CAUSE].string_value,
+                # The answer is cached like any other, and the model may not be what is to blame.
+                remedy=(
+                    f"The log of {node_id} tells more, the model server's last lines included. "
+                    f"To have the same model served again: --from {node_id} --force."
+                ),
+            ),
+        )
     if not objections:
         objections = (
             Objection(subject="the model", reason="was not blessed, and no bound is named"),

@@ -109,6 +109,37 @@ def test_a_cached_trainer_leaves_the_model_with_its_first_run(writer: Any, tmp_p
     assert [push.run for push in found.pushes] == ["taxi-1"]
 
 
+def test_a_model_is_followed_through_the_validator_that_stamped_it(
+    writer: Any, tmp_path: Path
+) -> None:
+    made = writer.taxi_run("taxi-1", tmp_path, blessed=False)
+    stamped = writer.execution(
+        "taxi-1",
+        "ServingValidator",
+        inputs={"model": made["model"], "examples": made["examples"]},
+        outputs={"blessing": ("InfraBlessing", f"{tmp_path}/infra", {"blessed": 1})},
+    )["blessing"]
+    other = writer.execution(
+        "taxi-1",
+        "OtherValidator",
+        outputs={"blessing": ("InfraBlessing", f"{tmp_path}/other", {"blessed": 1})},
+    )["blessing"]
+    pushed = {}
+    for version, copy in (("7", stamped), ("8", other)):
+        place = {"pushed": 1, "pushed_version": version, "pushed_destination": f"/m/{version}"}
+        pushed[version] = writer.execution(
+            "taxi-1",
+            "Pusher",
+            inputs={"model_blessing": made["blessing"], "infra_blessing": copy},
+            outputs={"pushed_model": ("PushedModel", f"{tmp_path}/pushed/{version}", place)},
+        )["pushed_model"]
+    found = _lineage(writer, "7")
+    assert found.model.id == made["model"]
+    assert [push.version for push in found.pushes] == ["7"]
+    assert {stamped, pushed["7"]} <= found.artifact_ids
+    assert pushed["8"] not in found.artifact_ids
+
+
 def test_a_model_from_elsewhere_has_a_lineage_of_one(writer: Any) -> None:
     writer.run("r")
     model = writer.artifact("Model", "/elsewhere")
