@@ -68,12 +68,15 @@ def tune(  # noqa: PLR0913 (one per option)
     `ringway serve NAME --batching FILE` uses it, as does TensorFlow Serving with
     --enable_batching=true --batching_parameters_file=FILE.
     """
-    from serving.backends.local.loader import LocalLoader
     from serving.backends.local.options import LocalOptions
+    from serving.monitoring import logs
     from serving.server import tune as tuning
     from serving.wire.errors import ServingError
 
+    logs.quiet_tensorflow()
     folder = _version_folder(Workspace.from_environment(os.environ).model_root(name), name, version)
+    from serving.backends.local.loader import LocalLoader  # imports TensorFlow
+
     try:
         loader = LocalLoader(LocalOptions(device=device))
         servable = loader.load(name, int(folder.name), folder)

@@ -13,7 +13,9 @@ from __future__ import annotations
 import datetime
 import json
 import logging
+import os
 import sys
+import warnings
 from typing import Any, TextIO
 
 FORMATS = ("json", "text")
@@ -66,6 +68,18 @@ def configure(log_format: str, *, stream: TextIO = sys.stderr, level: int = logg
     logger.handlers[:] = [handler]
     logger.setLevel(level)
     logger.propagate = False
+
+
+def quiet_tensorflow() -> None:
+    """Keeps TensorFlow's native code quiet, unless the environment says otherwise.
+
+    To be called before TensorFlow is imported.
+
+    It prints pages of remarks on the machine, some of them as errors where nothing is wrong; what
+    really fails is raised. A library of Google's that comes along warns of Python's age.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

@@ -13,7 +13,6 @@ import logging
 import os
 import signal
 import sys
-import warnings
 from collections.abc import Callable
 
 import uvloop
@@ -52,7 +51,7 @@ def run(options: ServerOptions, *, on_started: OnStarted = lambda _: None) -> in
     Returns:
         The exit status. What keeps the server from starting is printed on stdout.
     """
-    _quiet()
+    logs.quiet_tensorflow()
     try:
         check(options)
         uvloop.run(_serve(options, on_started))
@@ -64,16 +63,6 @@ def run(options: ServerOptions, *, on_started: OnStarted = lambda _: None) -> in
         logging.shutdown()
         os._exit(EXIT_FAILURE)  # Python would wait for the thread that hangs
     return 0
-
-
-def _quiet() -> None:
-    """Keeps TensorFlow's native code quiet, unless the environment says otherwise.
-
-    It prints pages of remarks on the machine, some of them as errors where nothing is wrong; what
-    really fails is raised. A library of Google's that comes along warns of Python's age.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")
 
 
 async def _serve(options: ServerOptions, on_started: OnStarted) -> None:
