@@ -10,7 +10,12 @@ Messages are those of `serving.wire.messages`. Every method raises `ServingError
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, Protocol
+
+import numpy as np
+
+from serving.wire import tensors
 
 GRPC = "GRPC"
 REST = "REST"
@@ -24,11 +29,22 @@ class CallContext:
         request_id: Joins the answer, the log and a later label; taken from the caller or made.
         deadline: The loop's time at which the caller gives up, in seconds, or None.
         entrypoint: `GRPC` or `REST`.
+        inputs: Of a PredictRequest that has none itself, where the transport has made arrays;
+            `with_inputs` writes them into the message for those who need it whole.
     """
 
     request_id: str
     deadline: float | None = None
     entrypoint: str = GRPC
+    inputs: Mapping[str, np.ndarray] | None = None
+
+
+def with_inputs(request: Any, context: CallContext) -> Any:
+    """Returns a PredictRequest with its inputs in it, whatever form they came in."""
+    if context.inputs is not None and not request.inputs:
+        for name, array in context.inputs.items():
+            tensors.fill(request.inputs[name], array, as_content=True)
+    return request
 
 
 class DataPlane(Protocol):

@@ -206,7 +206,7 @@ class Front:
             metrics.example_counts.observe(name, value=count)
             metrics.example_count_total.add(name, amount=count)
         try:
-            taken = self._logs.offer(call.method, name, request, response, context.request_id, spec)
+            taken = self._logs.offer(call.method, name, request, response, context, spec)
         except Exception:  # an observer must not fail the call that it observes
             _LOGGER.exception("A request could not be offered to the request log")
             taken = False

@@ -10,8 +10,9 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+from serving.backends.servable import Signature
 from serving.server.batching.scheduler import BatchScheduler
-from serving.server.data_plane import REST, CallContext
+from serving.server.data_plane import REST, CallContext, with_inputs
 from serving.server.models.manager import Lease, ModelManager
 from serving.server.served_model import ServedModel
 from serving.wire import inference, tensors
@@ -61,7 +62,7 @@ class LocalPlane:
             )
             outputs = await _scheduler(lease).run(
                 signature.name,
-                inference.predict_inputs(request, signature),
+                _inputs(request, signature, context),
                 inference.output_names(request.output_filter, signature),
                 deadline=context.deadline,
             )
@@ -188,6 +189,15 @@ def _resolve(model_spec: Any, lease: Lease, signature: str) -> None:
     model_spec.name = lease.name
     model_spec.version.value = lease.version
     model_spec.signature_name = signature
+
+
+def _inputs(request: Any, signature: Signature, context: CallContext) -> Mapping[str, Any]:
+    given = context.inputs
+    if given is None or given.keys() != signature.inputs.keys():
+        return inference.predict_inputs(with_inputs(request, context), signature)
+    # They were made for the version that answered a moment ago.
+    inference.check_types(given, signature)
+    return given
 
 
 async def _classification(lease: Lease, signature: str, given: Any, context: CallContext) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 
 from serving.request_log.record import record_maker
 from serving.request_log.writer import Counters, RequestLog
+from serving.server.data_plane import CallContext, with_inputs
 
 Open = Callable[[Any], RequestLog]
 
@@ -57,7 +58,7 @@ class RequestLogs:
         self._close({key for key in self._by_config if key not in used})
 
     def offer(
-        self, method: str, model: str, request: Any, response: Any, request_id: str, spec: Any
+        self, method: str, model: str, request: Any, response: Any, context: CallContext, spec: Any
     ) -> bool | None:
         """Gives a call to its model's log, if there is one and the call is in its sample.
 
@@ -68,13 +69,14 @@ class RequestLogs:
         if key is None:
             return None
         log = self._by_config[key]
-        if not log.sampled(request_id):
+        if not log.sampled(context.request_id):
             return None
+        request = with_inputs(request, context)
         make = record_maker(
             method,
             request,
             response,
-            request_id=request_id,
+            request_id=context.request_id,
             now=self._clock(),
             sampling_rate=log.sampling_rate,
             model_spec=spec,

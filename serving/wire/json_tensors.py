@@ -44,6 +44,12 @@ SUPPORTED = _FLOATS | _INTEGERS | {tensors.DT_BOOL, tensors.DT_STRING}
 """The types that JSON can carry; halves, complex numbers and uint16 are none of them."""
 
 
+_LIMITS = {
+    number: (int(np.iinfo(tensors.DTYPES[number]).min), int(np.iinfo(tensors.DTYPES[number]).max))
+    for number in _INTEGERS
+}
+
+
 def is_b64(value: Any) -> bool:
     """Returns whether a value is bytes in Base64: an object with one text named "b64"."""
     return isinstance(value, dict) and len(value) == 1 and isinstance(value.get(B64), str)
@@ -79,7 +85,8 @@ def dense(value: Any, number: int) -> np.ndarray:
             the first value that does not fit.
     """
     shape = _shape(value)
-    flat = _flat(value, shape)
+    # A row of scalars is flat already; a list further on is of no type that is asked for.
+    flat = value if len(shape) == 1 and value else _flat(value, shape)
     if number not in SUPPORTED:
         raise _unsupported(flat, number)
     values = None if flat is None else _typed(flat, number)
@@ -150,7 +157,7 @@ def _typed(flat: list[Any], number: int) -> np.ndarray | None:
     if number in _FLOATS:
         return _floats(flat, number) if kinds <= {int, float} else None
     if number in _INTEGERS:
-        return _integers(flat, tensors.DTYPES[number]) if kinds <= {int} else None
+        return _integers(flat, number) if kinds <= {int} else None
     if number == tensors.DT_BOOL:
         return np.array(flat, np.bool_) if kinds <= {bool} else None
     return _texts(flat) if kinds <= {str, dict} else None
@@ -162,11 +169,11 @@ def _floats(flat: list[Any], number: int) -> np.ndarray:
     return np.frombuffer(array.array(code, flat), tensors.DTYPES[number])
 
 
-def _integers(flat: list[int], dtype: np.dtype[Any]) -> np.ndarray | None:
-    limits = np.iinfo(dtype)
-    if flat and (min(flat) < limits.min or max(flat) > limits.max):
+def _integers(flat: list[int], number: int) -> np.ndarray | None:
+    least, most = _LIMITS[number]
+    if flat and (min(flat) < least or max(flat) > most):
         return None
-    return np.array(flat, dtype)
+    return np.array(flat, tensors.DTYPES[number])
 
 
 def _texts(flat: list[Any]) -> np.ndarray | None:

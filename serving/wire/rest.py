@@ -79,21 +79,30 @@ def predict_request(
         ServingError: INVALID_ARGUMENT, or UNIMPLEMENTED where columns are of a type that JSON
             cannot carry.
     """
-    name = signature_name(document)
-    types = {key: info.dtype for key, info in signature_def.inputs.items()}
-    if not types:
-        raise invalid(f"Failed to get input map for signature: {name or 'DEFAULT'}")
-    row_format = _row_format(document)
-    if row_format is RowFormat.ROW:
-        arrays = _rows(document[INSTANCES], types)
-    else:
-        arrays = _columns(document[INPUTS], types)
+    arrays, row_format = predict_arrays(document, signature_def)
     request = PredictRequest()
     request.model_spec.CopyFrom(model_spec)
-    request.model_spec.signature_name = name
+    request.model_spec.signature_name = signature_name(document)
     for key, array in arrays.items():
         tensors.fill(request.inputs[key], array, as_content=True)
     return request, row_format
+
+
+def predict_arrays(
+    document: Mapping[str, Any], signature_def: Any
+) -> tuple[dict[str, np.ndarray], RowFormat]:
+    """Returns the inputs of a request to predict, and the form that its answer has to take.
+
+    Arguments and errors are those of `predict_request`.
+    """
+    types = {key: info.dtype for key, info in signature_def.inputs.items()}
+    if not types:
+        name = signature_name(document)
+        raise invalid(f"Failed to get input map for signature: {name or 'DEFAULT'}")
+    row_format = _row_format(document)
+    if row_format is RowFormat.ROW:
+        return _rows(document[INSTANCES], types), row_format
+    return _columns(document[INPUTS], types), row_format
 
 
 def predict_response(response: Any, row_format: RowFormat) -> bytes:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from serving.server.data_plane import CallContext
+from serving.server.data_plane import CallContext, with_inputs
 from serving.wire import tensors
 from serving.wire.errors import ServingError, StatusCode, invalid, not_found
 from serving.wire.messages import (
@@ -81,7 +81,8 @@ class SmallPlane:
     async def predict(self, request: Any, context: CallContext) -> Any:
         self.contexts.append(context)
         name = request.model_spec.name
-        inputs = {key: tensors.to_array(value) for key, value in request.inputs.items()}
+        sent = with_inputs(request, context).inputs
+        inputs = {key: tensors.to_array(value) for key, value in sent.items()}
         if name == "broken":
             raise KeyError("a detail")
         if name == "slow":

@@ -14,7 +14,7 @@ from typing import Any
 
 import grpc
 
-from serving.server.data_plane import CallContext
+from serving.server.data_plane import CallContext, with_inputs
 from serving.wire import inference, messages
 from serving.wire.errors import ServingError, StatusCode, invalid
 from serving.wire.messages import MODEL_SERVICE, PREDICTION_SERVICE
@@ -80,7 +80,7 @@ class RemotePlane:
 
     async def predict(self, request: Any, context: CallContext) -> Any:
         """Answers a PredictRequest with a PredictResponse."""
-        return await self._ask(self._predict, request, context)
+        return await self._ask(self._predict, with_inputs(request, context), context)
 
     async def classify(self, request: Any, context: CallContext) -> Any:
         """Answers a ClassificationRequest with a ClassificationResponse."""

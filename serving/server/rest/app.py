@@ -23,7 +23,7 @@ from serving.server.rest.disconnect import DisconnectWatch
 from serving.wire import examples, rest
 from serving.wire.errors import ServingError, StatusCode, failed_precondition
 from serving.wire.json_text import parse_object
-from serving.wire.messages import GetModelMetadataRequest, GetModelStatusRequest
+from serving.wire.messages import GetModelMetadataRequest, GetModelStatusRequest, PredictRequest
 from serving.wire.request_id import HEADER, request_id_from
 
 HEALTH_PATH = "/healthz"
@@ -210,7 +210,8 @@ class RestApp:
         spec.signature_name = rest.signature_name(document)
         with DisconnectWatch(exchange.receive):
             _, signature_def = await self._plane.signature(spec)
-            request, row_format = rest.predict_request(document, signature_def, spec)
+            exchange.context.inputs, row_format = rest.predict_arrays(document, signature_def)
+            request = PredictRequest(model_spec=spec)
             exchange.asked = True
             response = await self._plane.predict(request, exchange.context)
         return rest.predict_response(response, row_format)
