@@ -76,6 +76,7 @@ class ModelServer:
         self._front: Front | None = None
         self._knows: Callable[[str], bool] = lambda _: False
         self._close_backend: Callable[[], Awaitable[None]] | None = None
+        self._close_profiler: Callable[[], Awaitable[None]] | None = None
         self._watching_keys: asyncio.Task[None] | None = None
         self.grpc_port: int | None = None
         self.rest_port: int | None = None
@@ -116,6 +117,8 @@ class ModelServer:
         grace = float(self._options.drain_grace_seconds)
         started = [server for server in (self._grpc, self._rest) if server is not None]
         await asyncio.gather(*(server.drain(grace) for server in started))
+        if self._close_profiler is not None:
+            await self._close_profiler()
         try:
             if self._close_backend is not None:
                 await self._close_backend()
@@ -194,6 +197,7 @@ class ModelServer:
         from serving.backends.local import profiler
 
         passed_on = profiler.Profiler()
+        self._close_profiler = passed_on.close
 
         async def forward(name: str, body: bytes, _: Call) -> bytes:
             return await passed_on.forward(name, body)

@@ -245,9 +245,17 @@ def _own_conflicts(options: ServerOptions) -> list[tuple[bool, str]]:
             (getattr(options, name) < least, f"--{name} is expected to be at least {least}.")
             for name, least in _LEAST.items()
         ),
+        *(
+            (
+                not 0 <= getattr(options, name) <= _MAX_PORT,
+                f"--{name} is expected from 0 to {_MAX_PORT}; got {getattr(options, name)}.",
+            )
+            for name in ("port", "rest_api_port")
+        ),
     ]
 
 
+_MAX_PORT = 65_535
 _LEAST = {
     "model_workers": 0,
     "max_pending_requests": 0,

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from pipelines.cli.serve import command as serve
 from pipelines.workspace import REPOSITORY
 
 DEPLOY = REPOSITORY / "serving/deploy"
@@ -24,9 +25,7 @@ SERVER_FLAGS = frozenset(
     (REPOSITORY / "tests/serving/deploy/server_flags.txt").read_text(encoding="utf-8").split()
 )
 # What `ringway serve` takes after the name of the model; each takes a value.
-FRONT_OPTIONS = frozenset(
-    ["--host", "--port", "--rest-port", "--backend", "--request-log", "--api-keys"]
-)
+FRONT_OPTIONS = frozenset(option for parameter in serve.params for option in parameter.opts)
 
 
 def documents(text: str) -> list[Document]:

@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 from grpc_health.v1 import health_pb2
 
 from serving.server.grpc.calls import Call, StreamHandler, UnaryHandler
-from serving.wire.errors import ServingError, StatusCode
+from serving.wire.errors import ServingError, StatusCode, invalid
 
 SERVICE_NAME = "grpc.health.v1.Health"
 
@@ -110,6 +110,4 @@ def _service_of(message: bytes) -> str:
     try:
         return health_pb2.HealthCheckRequest.FromString(message).service
     except DecodeError as error:
-        raise ServingError(
-            StatusCode.INTERNAL, "The request is not a grpc.health.v1.HealthCheckRequest"
-        ) from error
+        raise invalid("The request is not a grpc.health.v1.HealthCheckRequest") from error

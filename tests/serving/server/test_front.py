@@ -47,9 +47,16 @@ def metrics():
     return ServerMetrics()
 
 
-def make_front(plane, metrics, *, logging=None, max_pending=0):
+def make_front(plane, metrics, *, logging=None, max_pending=0, **others):
     logs = RequestLogs(RequestLog.from_config, default=logging, clock=lambda: 1_700_000_000.0)
-    front = Front(plane, metrics=metrics, logs=logs, clock=time.monotonic, max_pending=max_pending)
+    front = Front(
+        plane,
+        metrics=metrics,
+        logs=logs,
+        clock=time.monotonic,
+        max_pending=max_pending,
+        **others,
+    )
     return front, logs
 
 
@@ -97,6 +104,30 @@ def test_names_of_models_that_never_answered_are_no_labels(metrics):
 
     asyncio.run(call())
     assert metrics.request_count.items() == {("", "NOT_FOUND", "", ""): 50}
+
+
+def test_failures_of_a_configured_model_have_its_name_before_it_ever_answered(metrics):
+    async def call():
+        front, _ = make_front(PlainPlane(), metrics, knows={"model-1"}.__contains__)
+        for model in ("model-1", "model-2"):
+            with pytest.raises(ServingError):
+                await front.predict(predict_request(model), context())
+
+    asyncio.run(call())
+    assert metrics.request_count.items() == {
+        ("model-1", "NOT_FOUND", "", ""): 1,
+        ("", "NOT_FOUND", "", ""): 1,
+    }
+
+
+def test_calls_that_a_transport_refuses_are_counted(metrics):
+    front, _ = make_front(PlainPlane(), metrics, knows={"model-1"}.__contains__)
+    for model in ("model-1", "model-2", ""):
+        front.refused(model, ServingError(StatusCode.INVALID_ARGUMENT, "no JSON"))
+    assert metrics.request_count.items() == {
+        ("model-1", "INVALID_ARGUMENT", "", ""): 1,
+        ("", "INVALID_ARGUMENT", "", ""): 2,
+    }
 
 
 def test_past_the_limit_calls_are_shed_and_then_taken_again(metrics):

@@ -87,4 +87,4 @@ def test_a_request_that_is_not_a_check_is_refused(server):
     with grpc.insecure_channel(server.address) as channel:
         with pytest.raises(grpc.RpcError) as caught:
             channel.unary_unary("/grpc.health.v1.Health/Check")(b"\xff", timeout=TIMEOUT)
-        assert caught.value.code() == grpc.StatusCode.INTERNAL
+        assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
