@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, Any
 from pipelines import cell_rules, config, schema_file
 from pipelines.cell_rules import Kind
 from pipelines.errors import UsageError
-from serving.backends.servable import Signature, TensorSpec
 from serving.wire.signatures import DEFAULT_SIGNATURE
+from serving.wire.specs import Signature, TensorSpec
 from serving.wire.tensors import DT_STRING, DTYPES, dtype_name
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from serving.backends.servable import Signature, TensorSpec
 from serving.wire.messages import Example
+from serving.wire.specs import Signature, TensorSpec
 from serving.wire.tensors import DT_STRING, DTYPES, dtype_name
 
 _FLOATING = ("f", "c", "V")  # V: bfloat16

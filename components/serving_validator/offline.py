@@ -19,7 +19,7 @@ from tensorflow.python.saved_model import loader_impl
 from components.serving_validator.feeds import Feed
 from components.serving_validator.verdict import NotServableError
 from serving.backends.local.signature_defs import callable_signatures, signature_def_map
-from serving.backends.servable import Signature
+from serving.wire.specs import Signature
 
 TAGS = ("serve",)
 

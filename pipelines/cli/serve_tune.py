@@ -19,7 +19,7 @@ from pipelines.errors import DataError, RingwayError, UsageError
 from pipelines.workspace import Workspace
 
 if TYPE_CHECKING:
-    from serving.backends.servable import Signature
+    from serving.wire.specs import Signature
 
 _WARM_UP_REQUESTS = Path("assets.extra") / "tf_serving_warmup_requests"
 _MOST_REQUESTS = 1000

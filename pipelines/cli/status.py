@@ -11,7 +11,7 @@ import click
 
 from pipelines.cli.connection import ServerOptions, connected, server_options
 from pipelines.errors import RingwayError
-from serving.backends.servable import TensorSpec
+from serving.wire.specs import TensorSpec
 from serving.wire.tensors import dtype_name
 
 if TYPE_CHECKING:

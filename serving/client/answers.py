@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from serving.backends.servable import Signature, TensorSpec
 from serving.client.errors import ServerError
 from serving.wire.errors import ServingError, StatusCode
 from serving.wire.messages import ModelVersionStatus, SignatureDefMap
+from serving.wire.specs import Signature, TensorSpec
 from serving.wire.tensors import to_array
 
 AVAILABLE = "AVAILABLE"

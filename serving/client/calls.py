@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 from google.protobuf.message import DecodeError, EncodeError
 
-from serving.backends.servable import Signature
 from serving.client import answers, questions, requests
 from serving.client.casting import as_array, cast
 from serving.client.errors import (
@@ -56,6 +55,7 @@ from serving.wire.messages import (
 )
 from serving.wire.request_id import HEADER
 from serving.wire.signatures import DEFAULT_SIGNATURE
+from serving.wire.specs import Signature
 from serving.wire.tensors import DT_STRING
 
 _POLL_SEC = 0.25

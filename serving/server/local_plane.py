@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from serving.backends.servable import Signature
 from serving.server.batching.scheduler import BatchScheduler
 from serving.server.data_plane import REST, CallContext, with_inputs
 from serving.server.models.manager import Lease, ModelManager
@@ -25,6 +24,7 @@ from serving.wire.messages import (
     RegressionResponse,
     ReloadConfigResponse,
 )
+from serving.wire.specs import Signature
 
 SIGNATURE_DEF = "signature_def"  # the one field that GetModelMetadata knows
 

@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from serving.backends.servable import Loader, Servable, Signature
+from serving.backends.servable import Loader, Servable
 from serving.server.batching.options import BatchingOptions, for_version
 from serving.server.batching.reports import BatchReport
 from serving.server.batching.scheduler import BatchScheduler
 from serving.server.batching.threads import BatchThreads
+from serving.wire.specs import Signature
 
 OnBatch = Callable[[str, int, BatchReport], None]
 OnLoad = Callable[[Path, float, BaseException | None], None]

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from serving.backends.servable import Signature
 from serving.wire.errors import ServingError, invalid
 from serving.wire.messages import ClassificationResult, DataType, RegressionResult
 from serving.wire.signatures import (
@@ -39,6 +38,7 @@ from serving.wire.signatures import (
     signature_name,
     task_signatures,
 )
+from serving.wire.specs import Signature
 from serving.wire.tensors import DT_FLOAT, DT_STRING, dtype_name, number_of, to_array
 
 # Callers need both halves of a request's way, and find them here.

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from serving.backends.servable import Signature
 from serving.wire.errors import ServingError, StatusCode, failed_precondition, invalid
+from serving.wire.specs import Signature
 
 DEFAULT_SIGNATURE = "serving_default"
 PREDICT_METHOD = "tensorflow/serving/predict"

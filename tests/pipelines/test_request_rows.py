@@ -12,9 +12,9 @@ from pipelines import request_rows
 from pipelines.cell_rules import Kind
 from pipelines.errors import UsageError
 from pipelines.request_rows import RequestForm, RowError, SchemaKinds
-from serving.backends.servable import Signature, TensorSpec
 from serving.client import Metadata
 from serving.wire import tensors as t
+from serving.wire.specs import Signature, TensorSpec
 
 VECTOR = (-1,)
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from serving.backends.servable import Signature, TensorSpec
 from serving.server.batching import BatchingOptions, BatchReport, BatchScheduler, BatchThreads
 from serving.server.batching.queues import Request
 from serving.wire.errors import ServingError, StatusCode
 from serving.wire.messages import SignatureDefMap
+from serving.wire.specs import Signature, TensorSpec
 from serving.wire.tensors import DT_FLOAT, DT_STRING
 
 POISON = -999.0  # a row with this value fails whatever call it is part of

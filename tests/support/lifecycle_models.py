@@ -19,9 +19,9 @@ from typing import Any, TypeVar
 import numpy as np
 from google.protobuf import text_format
 
-from serving.backends.servable import Signature
 from serving.wire.errors import ServingError, StatusCode
 from serving.wire.messages import POOL, ModelServerConfig, ModelSpec
+from serving.wire.specs import Signature
 
 _Result = TypeVar("_Result")
 

@@ -27,9 +27,9 @@ from tensorflow.core.protobuf import config_pb2
 from serving.backends.local import failures
 from serving.backends.local.memory import give_back_freed
 from serving.backends.local.signature_defs import callable_signatures
-from serving.backends.servable import Signature
 from serving.wire.errors import ServingError, StatusCode
 from serving.wire.inference import check_types
+from serving.wire.specs import Signature
 from serving.wire.tensors import DTYPES
 
 # A client may ask for outputs in any combination. Each costs a compilation and its memory; past

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from serving.backends.servable import Signature, TensorSpec
 from serving.wire.messages import SignatureDef, SignatureDefMap
+from serving.wire.specs import Signature, TensorSpec
 from serving.wire.tensors import to_array
 
 # TF2 keeps operations to run at loading and training as if they were signatures.

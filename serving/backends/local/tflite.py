@@ -23,9 +23,9 @@ import tensorflow as tf
 from serving.backends.local.memory import give_back_freed
 from serving.backends.local.signature_defs import callable_signatures
 from serving.backends.local.tflite_signature import TFLiteSignature, read_signature
-from serving.backends.servable import Signature
 from serving.wire.errors import ServingError, StatusCode, invalid
 from serving.wire.inference import check_types
+from serving.wire.specs import Signature
 
 FILE = "model.tflite"
 

@@ -16,11 +16,12 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from serving.backends.servable import Servable, Signature
+from serving.backends.servable import Servable
 from serving.request_log.tfrecord import TFRecordError, read_records
 from serving.wire import inference
 from serving.wire.errors import ServingError, StatusCode, invalid
 from serving.wire.messages import PredictionLog
+from serving.wire.specs import Signature
 
 REQUESTS = Path("assets.extra") / "tf_serving_warmup_requests"
 MAX_RECORDS = 1000

@@ -3,8 +3,8 @@ import pytest
 from google.protobuf.message import DecodeError
 
 from components.serving_validator.feeds import make_feeds
-from serving.backends.servable import Signature, TensorSpec
 from serving.client.examples import serialize
+from serving.wire.specs import Signature, TensorSpec
 from serving.wire.tensors import DT_BFLOAT16, DT_DOUBLE, DT_FLOAT, DT_INT8, DT_INT64, DT_STRING
 
 ROWS = [

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from serving.backends.servable import Signature, TensorSpec
 from serving.wire import inference, messages
 from serving.wire.errors import ServingError, StatusCode
+from serving.wire.specs import Signature, TensorSpec
 from serving.wire.tensors import to_proto
 
 FLOAT, INT64, STRING = 1, 9, 7
