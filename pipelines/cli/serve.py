@@ -129,6 +129,7 @@ def _options(name: str, workspace: Workspace, chosen: dict[str, Any]) -> ServerO
         api_keys_file=chosen["api_keys"] or "",
         prometheus_metrics=True,
         enable_grpc_healthcheck_service=True,
+        enable_profiler=False,  # it writes where a caller says, and opens a port of its own
     )
 
 

@@ -76,31 +76,13 @@ class LocalPlane:
 
     async def classify(self, request: Any, context: CallContext) -> Any:
         """Answers a ClassificationRequest with a ClassificationResponse."""
-        with _leased(self._manager, request) as lease:
-            signature = inference.classify_signature(
-                lease.servable.signatures,
-                request.model_spec,
-                check_method_name=self._check_method_name,
-            )
-            response = ClassificationResponse()
-            result = await _classification(lease, signature.name, request.input, context)
-            response.result.CopyFrom(result)
-            _resolve(response.model_spec, lease, signature.name)
-            return response
+        find, response = inference.classify_signature, ClassificationResponse()
+        return await self._infer(find, _classification, request, response, context)
 
     async def regress(self, request: Any, context: CallContext) -> Any:
         """Answers a RegressionRequest with a RegressionResponse."""
-        with _leased(self._manager, request) as lease:
-            signature = inference.regress_signature(
-                lease.servable.signatures,
-                request.model_spec,
-                check_method_name=self._check_method_name,
-            )
-            response = RegressionResponse()
-            result = await _regression(lease, signature.name, request.input, context)
-            response.result.CopyFrom(result)
-            _resolve(response.model_spec, lease, signature.name)
-            return response
+        find, response = inference.regress_signature, RegressionResponse()
+        return await self._infer(find, _regression, request, response, context)
 
     async def multi_inference(self, request: Any, context: CallContext) -> Any:
         """Answers a MultiInferenceRequest with a MultiInferenceResponse."""
@@ -173,6 +155,21 @@ class LocalPlane:
     async def ready(self) -> bool:
         """Returns whether every configured model has a version that answers."""
         return self._manager.ready()
+
+    async def _infer(
+        self, find: Any, compute: Any, request: Any, response: Any, context: CallContext
+    ) -> Any:
+        """Fills the response to one of the two calls on examples."""
+        with _leased(self._manager, request) as lease:
+            signature = find(
+                lease.servable.signatures,
+                request.model_spec,
+                check_method_name=self._check_method_name,
+            )
+            result = await compute(lease, signature.name, request.input, context)
+            response.result.CopyFrom(result)
+            _resolve(response.model_spec, lease, signature.name)
+            return response
 
 
 def _leased(manager: ModelManager, request: Any) -> Lease:

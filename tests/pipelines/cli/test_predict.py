@@ -11,8 +11,8 @@ from pathlib import Path
 
 import grpc
 import pytest
+from certificates import AuthorityFolder
 from click.testing import CliRunner, Result
-from client_certificates import Authority
 from client_server import ModelServer
 from client_taxi import sent_examples, taxi_server
 
@@ -279,8 +279,8 @@ def test_a_server_that_ends_midway_leaves_what_was_done(
 
 
 def test_an_API_key_and_TLS(tmp_path: Path) -> None:
-    authority = Authority(tmp_path)
-    key, certificate = authority.issue("server", "IP:127.0.0.1")
+    authority = AuthorityFolder(tmp_path)
+    key, certificate = authority.issue("server", "127.0.0.1")
     pair = (key.read_bytes(), certificate.read_bytes())
     keys = tmp_path / "keys"
     keys.write_text("# for tests\n\ns3cret\nother\n")

@@ -7,36 +7,36 @@ from pathlib import Path
 
 import grpc
 import pytest
-from client_certificates import Authority
+from certificates import AuthorityFolder
 from client_server import MODEL, ModelServer
 
 from serving.client import Client, Tls, Unavailable
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
+def authority(tmp_path_factory: pytest.TempPathFactory) -> AuthorityFolder:
+    return AuthorityFolder(tmp_path_factory.mktemp("authority"))
 
 
 def credentials(
-    authority: Authority, alternatives: str, *, verify: bool = False
+    authority: AuthorityFolder, *alternatives: str, verify: bool = False
 ) -> grpc.ServerCredentials:
-    key, certificate = authority.issue("server", alternatives)
+    key, certificate = authority.issue("server", *alternatives)
     pair = (key.read_bytes(), certificate.read_bytes())
     ca = authority.ca.read_bytes() if verify else None
     return grpc.ssl_server_credentials([pair], ca, require_client_auth=verify)
 
 
 @pytest.fixture
-def server(authority: Authority) -> Iterator[ModelServer]:
-    named = credentials(authority, "DNS:localhost,IP:127.0.0.1")
+def server(authority: AuthorityFolder) -> Iterator[ModelServer]:
+    named = credentials(authority, "localhost", "127.0.0.1")
     with ModelServer(credentials=named) as running:
         yield running
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "grpcs://localhost"])
 def test_a_server_is_known_by_its_certificate(
-    server: ModelServer, authority: Authority, host: str
+    server: ModelServer, authority: AuthorityFolder, host: str
 ) -> None:
     tls = Tls(ca=authority.ca)
     with Client(f"{host}:{server.port}", tls=tls, api_key="s3cret") as client:
@@ -44,13 +44,13 @@ def test_a_server_is_known_by_its_certificate(
     assert server.received[0].metadata["authorization"] == "Bearer s3cret"
 
 
-def test_certificates_may_be_bytes(server: ModelServer, authority: Authority) -> None:
+def test_certificates_may_be_bytes(server: ModelServer, authority: AuthorityFolder) -> None:
     with Client(server.address, tls=Tls(ca=authority.ca.read_bytes())) as client:
         assert client.status(MODEL)
 
 
 def test_an_authority_that_is_not_trusted_is_refused(server: ModelServer, tmp_path: Path) -> None:
-    stranger = Authority(tmp_path)
+    stranger = AuthorityFolder(tmp_path)
     with (
         Client(server.address, tls=Tls(ca=stranger.ca), attempts=1) as client,
         pytest.raises(Unavailable, match=r"(?i)certificate"),
@@ -60,9 +60,9 @@ def test_an_authority_that_is_not_trusted_is_refused(server: ModelServer, tmp_pa
 
 
 def test_a_server_of_another_name_is_refused_unless_that_name_is_given(
-    authority: Authority,
+    authority: AuthorityFolder,
 ) -> None:
-    with ModelServer(credentials=credentials(authority, "DNS:models.example")) as server:
+    with ModelServer(credentials=credentials(authority, "models.example")) as server:
         tls = Tls(ca=authority.ca)
         with (
             Client(server.address, tls=tls, attempts=1) as client,
@@ -74,8 +74,8 @@ def test_a_server_of_another_name_is_refused_unless_that_name_is_given(
             assert client.status(MODEL)
 
 
-def test_several_servers_share_a_name(authority: Authority) -> None:
-    named = credentials(authority, "DNS:models.example")
+def test_several_servers_share_a_name(authority: AuthorityFolder) -> None:
+    named = credentials(authority, "models.example")
     tls = Tls(ca=authority.ca, server_name="models.example")
     with ModelServer(credentials=named) as one, ModelServer(credentials=named) as two:
         with Client(one.address, two.address, tls=tls) as client:
@@ -87,17 +87,19 @@ def test_several_servers_share_a_name(authority: Authority) -> None:
         assert two.received
 
 
-def test_one_name_with_several_ports_is_checked_without_further_ado(authority: Authority) -> None:
-    named = credentials(authority, "DNS:localhost")
+def test_one_name_with_several_ports_needs_nothing_more(
+    authority: AuthorityFolder,
+) -> None:
+    named = credentials(authority, "localhost")
     with ModelServer(credentials=named) as one, ModelServer(credentials=named) as two:
         places = [f"localhost:{server.port}" for server in (one, two)]
         with Client(*places, tls=Tls(ca=authority.ca)) as client:
             assert client.status(MODEL)
 
 
-def test_a_client_shows_its_own_certificate(authority: Authority) -> None:
-    key, certificate = authority.issue("client", "DNS:client")
-    verifying = credentials(authority, "IP:127.0.0.1", verify=True)
+def test_a_client_shows_its_own_certificate(authority: AuthorityFolder) -> None:
+    key, certificate = authority.issue("client", "client")
+    verifying = credentials(authority, "127.0.0.1", verify=True)
     with ModelServer(credentials=verifying) as server:
         mutual = Tls(ca=authority.ca, certificate=certificate, key=key)
         with Client(server.address, tls=mutual) as client:

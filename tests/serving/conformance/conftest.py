@@ -6,7 +6,7 @@ from pathlib import Path
 import grpc
 import pytest
 import saved_models
-from grpc_certificates import Authority
+from certificates import Authority
 from model_server import ModelServer
 from served_models import config, push
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef

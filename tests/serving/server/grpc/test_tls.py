@@ -3,7 +3,7 @@ import ssl
 
 import grpc
 import pytest
-from grpc_certificates import Authority, server_context
+from certificates import Authority, server_context
 from grpc_servers import UNLIMITED, method, running
 
 TIMEOUT = 30

@@ -48,12 +48,17 @@ class Authority:
         )
         self.certificate = _pem(certificate.sign(self._key, hashes.SHA256()))
 
-    def issue(self, name: str) -> Identity:
+    def issue(self, name: str, *alternatives: str) -> Identity:
+        """Returns a certificate for a name, which stands for hosts and addresses of this machine.
+
+        Args:
+            name: Whose it is.
+            alternatives: DNS names and addresses that it covers; the name and 127.0.0.1 by default.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        names = x509.SubjectAlternativeName(
-            [x509.DNSName(name), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-        )
+        covered = alternatives or (name, "127.0.0.1")
+        names = x509.SubjectAlternativeName([_general_name(each) for each in covered])
         certificate = self._builder(subject, key).add_extension(names, critical=False)
         private = key.private_bytes(
             serialization.Encoding.PEM,
@@ -84,6 +89,28 @@ class Authority:
         )
 
 
+class AuthorityFolder:
+    """An authority whose certificates lie in files.
+
+    Attributes:
+        ca: Path of its own certificate.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._authority = Authority()
+        self.ca = folder / "ca.pem"
+        self.ca.write_bytes(self._authority.certificate)
+
+    def issue(self, name: str, *alternatives: str) -> tuple[Path, Path]:
+        """Returns the paths of a key and its certificate."""
+        identity = self._authority.issue(name, *alternatives)
+        key, certificate = self._folder / f"{name}.key", self._folder / f"{name}.pem"
+        key.write_bytes(identity.key)
+        certificate.write_bytes(identity.certificate)
+        return key, certificate
+
+
 def server_context(
     folder: Path, authority: Authority, identity: Identity, *, verify: bool
 ) -> ssl.SSLContext:
@@ -95,6 +122,13 @@ def server_context(
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_verify_locations(cadata=authority.certificate.decode())
     return context
+
+
+def _general_name(text: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(text))
+    except ValueError:
+        return x509.DNSName(text)
 
 
 def _pem(certificate: x509.Certificate) -> bytes:
