@@ -84,16 +84,21 @@ def dense(value: Any, number: int) -> np.ndarray:
         ServingError: UNIMPLEMENTED for a type that JSON cannot carry, else INVALID_ARGUMENT, with
             the first value that does not fit.
     """
-    shape = _shape(value)
-    # A row of scalars is flat already; a list further on is of no type that is asked for.
-    flat = value if len(shape) == 1 and value else _flat(value, shape)
+    shape: tuple[int, ...]
+    flat: list[Any] | None
+    if type(value) is list and value and type(value[0]) is not list:
+        # A row of scalars is flat already; a list further on is of no type that is asked for.
+        shape, flat = (len(value),), value
+    else:
+        shape = _shape(value)
+        flat = _flat(value, shape)
     if number not in SUPPORTED:
         raise _unsupported(flat, number)
     values = None if flat is None else _typed(flat, number)
     if values is None:
         fault = _fault(value, 0, shape, number)
         raise fault or invalid(f"JSON Value: {quoted(value)} is no tensor")
-    return values.reshape(shape)
+    return values if len(shape) == 1 else values.reshape(shape)
 
 
 def first_misfit(values: Sequence[Any], number: int) -> int | None:

@@ -69,7 +69,8 @@ def predict_request(
 
     Args:
         document: What the request's JSON holds.
-        signature_def: The SignatureDef that `signature_name` means; its inputs say the types.
+        signature_def: The SignatureDef that `signature_name` means; its inputs say the types. It
+            may not change afterwards.
         model_spec: The ModelSpec of the path.
 
     Returns:
@@ -95,7 +96,7 @@ def predict_arrays(
 
     Arguments and errors are those of `predict_request`.
     """
-    types = {key: info.dtype for key, info in signature_def.inputs.items()}
+    types = _input_types(signature_def)
     if not types:
         name = signature_name(document)
         raise invalid(f"Failed to get input map for signature: {name or 'DEFAULT'}")
@@ -103,6 +104,23 @@ def predict_arrays(
     if row_format is RowFormat.ROW:
         return _rows(document[INSTANCES], types), row_format
     return _columns(document[INPUTS], types), row_format
+
+
+# The last SignatureDefs and what was read from them: that takes longer than reading a row. An entry
+# keeps its message alive, without which neither the object nor its `id` would stay the same.
+_KNOWN_TYPES: dict[int, tuple[Any, dict[str, int]]] = {}
+_MOST_KNOWN = 256
+
+
+def _input_types(signature_def: Any) -> Mapping[str, int]:
+    known = _KNOWN_TYPES.get(id(signature_def))
+    if known is not None and known[0] is signature_def:
+        return known[1]
+    types = {key: info.dtype for key, info in signature_def.inputs.items()}
+    if len(_KNOWN_TYPES) >= _MOST_KNOWN:
+        _KNOWN_TYPES.clear()
+    _KNOWN_TYPES[id(signature_def)] = signature_def, types
+    return types
 
 
 def predict_response(response: Any, row_format: RowFormat) -> bytes:

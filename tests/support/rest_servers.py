@@ -1,6 +1,7 @@
 """Runs a REST server on a real socket, in a thread with an event loop of its own."""
 
 import asyncio
+import concurrent.futures
 import contextlib
 import http.client
 import json
@@ -37,7 +38,11 @@ class RunningServer:
 
     def run(self, work: Awaitable[Any]) -> Any:
         """Runs something in the server's loop."""
-        return asyncio.run_coroutine_threadsafe(_awaited(work), self._loop).result(PATIENCE_SEC)
+        return self.start(work).result(PATIENCE_SEC)
+
+    def start(self, work: Awaitable[Any]) -> concurrent.futures.Future[Any]:
+        """Begins something in the server's loop."""
+        return asyncio.run_coroutine_threadsafe(_awaited(work), self._loop)
 
     def soon(self, work: Callable[[], Any]) -> None:
         """Calls something in the server's loop."""

@@ -1,6 +1,6 @@
 """REST: HTTP/1.1 around a data plane, as TensorFlow Serving speaks it.
 
-uvicorn reads and writes the sockets. JSON is for `serving.wire.rest`.
+httptools parses what comes over the sockets. JSON is for `serving.wire.rest`.
 """
 
 from serving.server.rest.app import RestApp, RestOptions

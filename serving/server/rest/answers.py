@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Awaitable, Callable
-from typing import Any
+import functools
+import http
 
 from serving.server.rest.bodies import BodyTooLargeError
 from serving.wire.errors import ServingError, StatusCode
@@ -12,12 +12,10 @@ from serving.wire.request_id import HEADER
 from serving.wire.rest import error_response
 
 Header = tuple[bytes, bytes]
-Send = Callable[[Any], Awaitable[None]]
 
 JSON: Header = (b"content-type", b"application/json")
 TEXT: Header = (b"content-type", b"text/plain")
 HTML: Header = (b"content-type", b"text/html")
-CLOSE: Header = (b"connection", b"close")
 
 CORS: tuple[Header, ...] = (
     (b"access-control-allow-origin", b"*"),
@@ -29,7 +27,6 @@ _BODY_TOO_LARGE = 413
 _OK = 200
 _NOT_FOUND = 404
 _ASK_FOR_TOKEN: Header = (b"www-authenticate", b"Bearer")
-_REQUEST_ID = HEADER.encode()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -71,18 +68,38 @@ def with_headers(answer: Answer, *headers: Header) -> Answer:
     return dataclasses.replace(answer, headers=(*answer.headers, *headers))
 
 
-async def deliver(send: Send, answer: Answer, request_id: str) -> None:
-    """Sends an answer.
+def head(answer: Answer, request_id: str, date: bytes, *, close: bool) -> bytes:
+    """Returns what goes before the body of an answer on the wire.
 
     Args:
-        send: ASGI's.
-        answer: What to send.
-        request_id: Comes back as a header.
+        answer: Its body is only measured.
+        request_id: Comes back as a header; "" for none.
+        date: The Date header, its line whole.
+        close: Whether the connection ends with this answer.
     """
-    headers = [
-        *answer.headers,
-        (b"content-length", b"%d" % len(answer.body)),
-        (_REQUEST_ID, request_id.encode()),
-    ]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+    return b"%b%b%bcontent-length: %d\r\n%b%b\r\n" % (
+        _status_line(answer.status),
+        date,
+        _lines(answer.headers),
+        len(answer.body),
+        b"%b: %b\r\n" % (_REQUEST_ID, request_id.encode()) if request_id else b"",
+        _CLOSE if close else b"",
+    )
+
+
+_CLOSE = b"connection: close\r\n"
+_REQUEST_ID = HEADER.encode()
+
+
+@functools.cache  # there are some dozen
+def _status_line(status: int) -> bytes:
+    try:
+        phrase = http.HTTPStatus(status).phrase
+    except ValueError:  # 499 is nginx's own, and TensorFlow Serving's
+        phrase = ""
+    return f"HTTP/1.1 {status} {phrase}\r\n".encode()
+
+
+@functools.cache  # all are constants of this package
+def _lines(headers: tuple[Header, ...]) -> bytes:
+    return b"".join(b"%b: %b\r\n" % header for header in headers)

@@ -1,7 +1,8 @@
-"""From a request to an answer: an ASGI app in front of a data plane.
+"""From a request to an answer, in front of a data plane.
 
 Each call gets a request id, a deadline and, where there is one, a check of its credentials. Sockets
-are for `serving.server.rest.server`, JSON for `serving.wire`, models for the data plane.
+and timers are for `serving.server.rest.connection`, JSON for `serving.wire`, models for the data
+plane.
 
 Beside TensorFlow Serving's paths there are `/healthz` (the process lives) and `/readyz` (every
 model has a version that answers); no credentials are needed for them.
@@ -12,14 +13,14 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from serving.server.data_plane import CallContext, DataPlane
 from serving.server.rest import answers, routes
-from serving.server.rest.answers import Answer, Send, deliver
-from serving.server.rest.bodies import DisconnectedError, Receive, read_body
-from serving.server.rest.disconnect import DisconnectWatch
+from serving.server.rest.answers import Answer
+from serving.server.rest.bodies import read_body
+from serving.server.rest.exchange import Exchange, Headers, Stop
 from serving.wire import examples, rest
 from serving.wire.errors import ServingError, StatusCode, failed_precondition
 from serving.wire.json_text import parse_object
@@ -34,9 +35,6 @@ log = logging.getLogger(__name__)
 
 _REQUEST_ID = HEADER.encode()
 _UNAVAILABLE = 503
-_UNREAD = 400  # errors may come before the body was read
-
-Headers = Mapping[bytes, bytes]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,20 +55,17 @@ class RestOptions:
 
 
 @dataclasses.dataclass(slots=True)
-class _Exchange:
+class _Call:
     """One request to the interface, as far as it is known."""
 
-    method: str
-    path: str
-    headers: Headers
-    receive: Receive
+    exchange: Exchange
     context: CallContext
     model: str = ""
     asked: bool = False
 
 
 class RestApp:
-    """An ASGI app that answers HTTP requests.
+    """Answers HTTP requests.
 
     Args:
         plane: Answers what is asked of models.
@@ -107,7 +102,7 @@ class RestApp:
         }
         if metrics_text is not None:
             self._pages[metrics_path] = self._metrics
-        self._actions: dict[str, Callable[[routes.Route, _Exchange], Awaitable[bytes]]] = {
+        self._actions: dict[str, Callable[[routes.Route, _Call], Awaitable[bytes]]] = {
             "predict": self._predict,
             "classify": self._classify,
             "regress": self._regress,
@@ -115,34 +110,30 @@ class RestApp:
             routes.METADATA: self._metadata,
         }
 
-    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        """Answers one request, whatever happens."""
-        headers: Headers = dict(scope["headers"])
-        request_id = request_id_from(_text(headers.get(_REQUEST_ID)))
+    async def answer(self, exchange: Exchange) -> Answer | None:
+        """Answers a request, whatever happens; None where its client left."""
+        request_id = request_id_from(_text(exchange.headers.get(_REQUEST_ID)))
+        exchange.request_id = request_id
         try:
-            answer = await self._answer(scope, headers, receive, request_id)
-        except DisconnectedError:
-            return
-        except asyncio.CancelledError:  # only a server that stops cancels
-            answer = answers.of_error(_stopping())
+            return await self._answer(exchange)
+        except asyncio.CancelledError:
+            if exchange.stopped is Stop.GONE:
+                return None
+            # Nobody else cancels but a server that stops.
+            late = exchange.stopped is Stop.LATE
+            return answers.of_error(self._late() if late else _stopping())
         except Exception:
             log.exception("REST call %s failed by a fault of the server", request_id)
-            answer = answers.of_error(_internal(request_id))
-        await deliver(send, answer, request_id)
+            return answers.of_error(_internal(request_id))
 
-    async def _answer(
-        self, scope: Mapping[str, Any], headers: Headers, receive: Receive, request_id: str
-    ) -> Answer:
-        method, path = scope["method"], scope["raw_path"].decode("ascii")
+    async def _answer(self, exchange: Exchange) -> Answer:
+        method, path = exchange.method, exchange.path
         if path in self._pages:
-            return await self._page(method, path, headers)
+            return await self._page(method, path, exchange.headers)
         if not routes.is_api(path):
             return answers.NOT_FOUND
-        context = CallContext(request_id, self._deadline(), "REST")
-        answer = await self._api(_Exchange(method, path, headers, receive, context))
-        if b"expect" in headers and answer.status >= _UNREAD:
-            # A client that waited for leave to send its body may now send it or not.
-            answer = answers.with_headers(answer, answers.CLOSE)
+        context = CallContext(exchange.request_id, self._deadline(), "REST")
+        answer = await self._api(_Call(exchange, context))
         return answers.with_headers(answer, *answers.CORS) if self._options.cors else answer
 
     def _deadline(self) -> float | None:
@@ -176,75 +167,76 @@ class RestApp:
         if self._authenticate is not None:
             self._authenticate(_text(headers.get(b"authorization")))
 
-    async def _api(self, exchange: _Exchange) -> Answer:
+    async def _api(self, call: _Call) -> Answer:
+        exchange = call.exchange
         try:
             if exchange.method == "OPTIONS":
                 return _preflight(exchange.headers)
             self._check_credentials(exchange.headers)
             route = routes.find(exchange.method, exchange.path)
-            exchange.model = route.model
-            return Answer(await self._in_time(route, exchange))
+            call.model = route.model
+            return Answer(await self._in_time(route, call))
         except ServingError as error:
-            if self._on_refused and not exchange.asked:
-                self._on_refused(exchange.model, error)
+            if self._on_refused and not call.asked:
+                self._on_refused(call.model, error)
             return answers.of_error(error)
 
-    async def _in_time(self, route: routes.Route, exchange: _Exchange) -> bytes:
-        timeout_ms = self._options.timeout_ms
+    async def _in_time(self, route: routes.Route, call: _Call) -> bytes:
         try:
-            async with asyncio.timeout(timeout_ms / 1000 if timeout_ms > 0 else None):
-                return await self._actions[route.action](route, exchange)
-        except TimeoutError:
-            raise ServingError(
-                StatusCode.DEADLINE_EXCEEDED,
-                f"The call took longer than {timeout_ms} ms (rest_api_timeout_in_ms).",
-            ) from None
+            return await self._actions[route.action](route, call)
+        except asyncio.CancelledError:
+            if call.exchange.stopped is not Stop.LATE:
+                raise
+            raise self._late() from None
 
-    async def _body(self, exchange: _Exchange) -> dict[str, Any]:
-        limit = self._options.max_body_bytes
-        return parse_object(await read_body(exchange.receive, exchange.headers, limit))
+    def _late(self) -> ServingError:
+        return ServingError(
+            StatusCode.DEADLINE_EXCEEDED,
+            f"The call took longer than {self._options.timeout_ms} ms (rest_api_timeout_in_ms).",
+        )
 
-    async def _predict(self, route: routes.Route, exchange: _Exchange) -> bytes:
-        document = await self._body(exchange)
+    async def _predict(self, route: routes.Route, call: _Call) -> bytes:
+        document = await _document(call)
         spec = route.model_spec()
         spec.signature_name = rest.signature_name(document)
-        with DisconnectWatch(exchange.receive):
-            _, signature_def = await self._plane.signature(spec)
-            exchange.context.inputs, row_format = rest.predict_arrays(document, signature_def)
-            request = PredictRequest(model_spec=spec)
-            exchange.asked = True
-            response = await self._plane.predict(request, exchange.context)
+        _, signature_def = await self._plane.signature(spec)
+        call.context.inputs, row_format = rest.predict_arrays(document, signature_def)
+        request = PredictRequest(model_spec=spec)
+        call.asked = True
+        response = await self._plane.predict(request, call.context)
         return rest.predict_response(response, row_format)
 
-    async def _classify(self, route: routes.Route, exchange: _Exchange) -> bytes:
-        document = await self._body(exchange)
+    async def _classify(self, route: routes.Route, call: _Call) -> bytes:
+        document = await _document(call)
         request = examples.classification_request(document, route.model_spec())
-        exchange.asked = True
-        with DisconnectWatch(exchange.receive):
-            response = await self._plane.classify(request, exchange.context)
+        call.asked = True
+        response = await self._plane.classify(request, call.context)
         return examples.classification_response(response)
 
-    async def _regress(self, route: routes.Route, exchange: _Exchange) -> bytes:
-        document = await self._body(exchange)
+    async def _regress(self, route: routes.Route, call: _Call) -> bytes:
+        document = await _document(call)
         request = examples.regression_request(document, route.model_spec())
-        exchange.asked = True
-        with DisconnectWatch(exchange.receive):
-            response = await self._plane.regress(request, exchange.context)
+        call.asked = True
+        response = await self._plane.regress(request, call.context)
         return examples.regression_response(response)
 
-    async def _status(self, route: routes.Route, exchange: _Exchange) -> bytes:
+    async def _status(self, route: routes.Route, call: _Call) -> bytes:
         request = GetModelStatusRequest(model_spec=route.model_spec())
-        exchange.asked = True
-        response = await self._plane.get_model_status(request, exchange.context)
+        call.asked = True
+        response = await self._plane.get_model_status(request, call.context)
         return rest.status_response(response)
 
-    async def _metadata(self, route: routes.Route, exchange: _Exchange) -> bytes:
+    async def _metadata(self, route: routes.Route, call: _Call) -> bytes:
         request = GetModelMetadataRequest(
             model_spec=route.model_spec(), metadata_field=["signature_def"]
         )
-        exchange.asked = True
-        response = await self._plane.get_model_metadata(request, exchange.context)
+        call.asked = True
+        response = await self._plane.get_model_metadata(request, call.context)
         return rest.metadata_response(response)
+
+
+async def _document(call: _Call) -> dict[str, Any]:
+    return parse_object(await read_body(call.exchange.body, call.exchange.headers))
 
 
 def _text(header: bytes | None) -> str | None:

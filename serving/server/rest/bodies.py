@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from serving.wire.errors import ServingError, StatusCode, invalid
-
-Receive = Callable[[], Awaitable[Any]]
 
 _GZIP = 16 + zlib.MAX_WBITS  # zlib's way to ask for gzip's header
 
@@ -28,29 +25,89 @@ class BodyTooLargeError(ServingError):
         )
 
 
-class DisconnectedError(Exception):
-    """The client went away, so nobody reads an answer."""
+class Body:
+    """What a client sends after a head, piece by piece, and never more than allowed.
+
+    Args:
+        limit: The most bytes; what comes beyond is dropped.
+        on_wanted: Called when somebody is about to wait for the rest.
+
+    Attributes:
+        size: Bytes that came.
+        complete: Whether all of it came.
+        wanted: Whether somebody asked for it.
+    """
+
+    __slots__ = ("_on_wanted", "_pieces", "_waiter", "complete", "limit", "size", "wanted")
+
+    def __init__(self, limit: int, on_wanted: Callable[[], None]) -> None:
+        self.limit = limit
+        self.size = 0
+        self.complete = False
+        self.wanted = False
+        self._on_wanted = on_wanted
+        self._pieces: list[bytes] = []
+        self._waiter: asyncio.Future[None] | None = None
+
+    def add(self, piece: bytes) -> None:
+        """Takes what came."""
+        self.size += len(piece)
+        if self.size <= self.limit:
+            self._pieces.append(piece)
+        else:
+            self._pieces.clear()
+            self._wake()
+
+    def end(self) -> None:
+        """Takes note that this was all."""
+        self.complete = True
+        self._wake()
+
+    def drop(self) -> None:
+        """Forgets what came; what is still to come is dropped too."""
+        self._pieces.clear()
+        self.limit = -1
+        self.wanted = True
+
+    async def whole(self) -> bytes:
+        """Returns all of it.
+
+        Raises:
+            BodyTooLargeError: It is more than the limit.
+        """
+        self.wanted = True
+        self._on_wanted()
+        while not self.complete and self.size <= self.limit:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        if self.size > self.limit:
+            raise BodyTooLargeError(self.limit)
+        pieces = self._pieces
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
 
-async def read_body(receive: Receive, headers: Mapping[bytes, bytes], limit: int) -> bytes:
+async def read_body(body: Body, headers: Mapping[bytes, bytes]) -> bytes:
     """Returns the body of a request, unpacked where it came as gzip.
 
     Args:
-        receive: ASGI's.
+        body: As it comes; its limit holds for what it unpacks to as well.
         headers: Those of the request, names in small letters.
-        limit: The most bytes, sent or unpacked.
 
     Raises:
         BodyTooLargeError: It has more.
-        DisconnectedError: The client went away before the end.
         ServingError: It is no gzip though it says so; INVALID_ARGUMENT.
     """
+    limit = body.limit
     if int(headers.get(b"content-length", 0)) > limit:  # httptools let only digits through
         raise BodyTooLargeError(limit)
-    body = await _whole(receive, limit)
+    sent = await body.whole()
     if b"gzip" in headers.get(b"content-encoding", b"").lower():
-        return await asyncio.to_thread(gunzip, body, limit)
-    return body
+        return await asyncio.to_thread(gunzip, sent, limit)
+    return sent
 
 
 def gunzip(body: bytes, limit: int) -> bytes:
@@ -75,20 +132,6 @@ def gunzip(body: bytes, limit: int) -> bytes:
         pieces.append(piece)
         body = member.unused_data
     return b"".join(pieces)
-
-
-async def _whole(receive: Receive, limit: int) -> bytes:
-    pieces, size, more = [], 0, True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise DisconnectedError
-        pieces.append(message["body"])
-        size += len(message["body"])
-        if size > limit:
-            raise BodyTooLargeError(limit)
-        more = message["more_body"]
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def _not_gzip(reason: str) -> ServingError:

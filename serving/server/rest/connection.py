@@ -1,152 +1,287 @@
-"""One HTTP connection: uvicorn's, with limits on what a client may send before it is a request.
+"""One HTTP/1.1 connection: whose turn it is, and how long a client may take.
 
-uvicorn bounds bodies, not heads: without limits a head may grow for ever, or never come. And where
-a call is answered before its body was read, the rest is read and thrown away for a while: closing
-at once would often destroy the answer on its way.
+Requests that come ahead of their turn wait in a queue; the client is not read while that holds
+much. Neither a head, nor an idle client, nor one that takes no answer may last for ever. Where a
+call is answered before its body was read, the rest is read and thrown away for a while: closing at
+once would often destroy the answer on its way.
+
+Parsing is for `serving.server.rest.reader`, what is answered for `serving.server.rest.app`,
+listening for `serving.server.rest.server`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from typing import Any
+import dataclasses
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import cast
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
-
+from serving.server.rest.alarm import Alarm
+from serving.server.rest.answers import Answer, head
+from serving.server.rest.exchange import Exchange, Stop
+from serving.server.rest.reader import RefusedError, RequestReader
 from serving.wire.rest import error_response
 
-MAX_HEAD_BYTES = 2**16
+MAX_AHEAD_BYTES = 2**16  # that nobody asked for yet
 HEAD_TIMEOUT_SEC = 60.0
 LINGER_SEC = 5.0
 
-# uvicorn warns of each client that speaks no HTTP; a flood of those must not become one of logs.
-_LOGGER = logging.getLogger(__name__)
-_LOGGER.setLevel(logging.ERROR)
-
-_HEAD = b"HTTP/1.1 "
-_BAD_REQUEST = 400
-_HEAD_TOO_LARGE = 431
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_ERRORS = 400
+_ONE_WRITE_BYTES = 2**16  # larger bodies are not worth the copy
 
 
-class _OneWrite:
-    """A transport that sends the head of an answer with its body: one system call, not two.
+@dataclasses.dataclass(slots=True)
+class Service:
+    """What the connections of a server have in common.
 
-    Args:
-        transport: What sends.
-        loop: Sends a head alone where nothing follows in the same step.
+    Attributes:
+        answer: Answers an exchange; None where nobody waits for an answer.
+        timeout_sec: For a whole call, its body included; 0 or less means none.
+        max_body_bytes: Of a request.
+        idle_sec: After which a connection without a request is closed.
+        date: The Date header, its line whole; kept up to date by the server.
+        connections: Those that are open, or have a call that did not end yet.
     """
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
+    answer: Callable[[Exchange], Awaitable[Answer | None]]
+    timeout_sec: float
+    max_body_bytes: int
+    idle_sec: float
+    date: bytes = b""
+    connections: set[Connection] = dataclasses.field(default_factory=set)
+
+
+class Connection(asyncio.Protocol):
+    """A connection that speaks HTTP/1.1, one exchange after the other.
+
+    Args:
+        service: What is answered, and how patiently.
+        loop: The event loop that it runs on.
+    """
+
+    def __init__(self, service: Service, loop: asyncio.AbstractEventLoop) -> None:
+        self._service = service
         self._loop = loop
-        self._held = b""
+        self._alarm = Alarm(loop)
+        self._reader = RequestReader(self._accept, service.max_body_bytes, self._want_body)
+        self._transport: asyncio.Transport = None  # type: ignore[assignment]
+        self._current: Exchange | None = None  # its answer is still to come
+        self._queue: deque[Exchange] = deque()
+        self._ahead = 0  # bytes that came since there is a queue
+        self._is_reading = True
+        self._head_is_timed = False
+        self._is_lingering = False  # the body of what was answered is still to come
+        self._writable: asyncio.Future[None] | None = None
+        self._unsent = 0  # bytes, when last looked
+        self._last_words = b""
+        self._is_deaf = False  # nothing is parsed any more
+        self._is_lost = False
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
+    @property
+    def task(self) -> asyncio.Task[None] | None:
+        """The task of the exchange in flight, None where there is none."""
+        return None if self._current is None else self._current.task
 
-    def write(self, data: bytes) -> None:
-        if self._held:
-            data, self._held = self._held + data, b""
-        elif data.startswith(_HEAD):
-            self._held = data
-            self._loop.call_soon(self._flush)
-            return
-        self._transport.write(data)
+    # What asyncio calls.
 
-    def close(self) -> None:
-        self._flush()
-        self._transport.close()
-
-    def _flush(self) -> None:
-        if self._held:
-            data, self._held = self._held, b""
-            self._transport.write(data)
-
-
-class Connection(HttpToolsProtocol):
-    """A connection that speaks HTTP/1.1."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.logger = _LOGGER
-        self._in_head = True
-        self._head_bytes = 0
-        self._progressed = False
-        self._closing_timer: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Waits for a request, but not for ever."""
-        super().connection_made(_OneWrite(transport, self.loop))  # type: ignore[arg-type]
-        self._close_after(HEAD_TIMEOUT_SEC)
+        self._transport = cast(asyncio.Transport, transport)
+        self._service.connections.add(self)
+        self._time_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forgets the connection."""
-        self._stay_open()
-        super().connection_lost(exc)
+        """Forgets the connection, and cancels its call: nobody waits for the answer."""
+        self._is_lost = self._is_deaf = True
+        self._alarm.stop()
+        self._queue.clear()
+        self._reader.end()
+        self.resume_writing()
+        task = self.task
+        if self._current is None or task is None or task.done():
+            self._service.connections.discard(self)
+        else:  # the loop alone would not keep the task alive
+            self._current.stop(Stop.GONE)
+            task.add_done_callback(lambda _: self._service.connections.discard(self))
+
+    def pause_writing(self) -> None:
+        """Sends no further answer: the client is slow to read."""
+        if self._writable is None:
+            self._writable = self._loop.create_future()
+            self._unsent = 0
+
+    def resume_writing(self) -> None:
+        """Sends what has waited."""
+        if self._writable is not None:
+            self._writable.set_result(None)
+            self._writable = None
 
     def data_received(self, data: bytes) -> None:
-        """Parses what came; a head that grows too large, or never ends, is refused."""
-        self._progressed = False
-        super().data_received(data)
-        if self._progressed or not self._in_head:
-            self._head_bytes = 0
+        """Reads what came, and holds the client to limits."""
+        if self._is_deaf:
+            return
+        try:
+            self._reader.feed(data)
+        except RefusedError as error:
+            self._refuse(error)
         else:
-            self._head_bytes += len(data)
-        if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
-            self._refuse(
-                _HEAD_TOO_LARGE, f"The head of a request may have {MAX_HEAD_BYTES} bytes at most."
-            )
-        if self._in_head and self._closing_timer is None and self._is_idle():
-            self._close_after(HEAD_TIMEOUT_SEC)  # uvicorn's own timer ended with the first byte
+            self._limit(len(data))
 
-    def on_message_begin(self) -> None:
-        """Begins a request."""
-        super().on_message_begin()
-        self._close_after(HEAD_TIMEOUT_SEC)
+    # What the server asks.
 
-    def on_headers_complete(self) -> None:
-        """Hands the request to the app."""
-        self._in_head = False
-        self._progressed = True
-        self._stay_open()
-        super().on_headers_complete()
+    def shutdown(self) -> None:
+        """Takes no more requests, and closes when those at work are answered."""
+        self._reader.is_ended = True
+        if self._current is None:
+            self.close()
 
-    def on_message_complete(self) -> None:
-        """Notes that all of the body came."""
-        super().on_message_complete()
-        self._in_head = True
-        self._progressed = True
-        self._stay_open()
+    def close(self) -> None:
+        """Closes the connection once everything is sent."""
+        self._is_deaf = self._reader.is_ended = True
+        if not self._is_lost:
+            self._transport.close()
+            self._alarm.set(self._service.idle_sec, self._abort_if_stuck)
 
-    def on_response_complete(self) -> None:
+    # The rest.
+
+    def _accept(self, exchange: Exchange) -> None:
+        """Begins an exchange, or lets it wait for its turn."""
+        self._head_is_timed = self._is_lingering = False
+        if self._current is None:
+            self._begin(exchange)
+        else:
+            self._queue.append(exchange)
+
+    def _limit(self, received: int) -> None:
+        """Holds a client to limits after so many bytes more."""
+        receiving = self._reader.receiving
+        if receiving is not None and not receiving.body.wanted:
+            self._ahead = max(self._ahead, receiving.body.size)
+        if self._queue:
+            self._ahead += received
+        if self._ahead > MAX_AHEAD_BYTES:
+            self._pause_reading()
+        if self._current is None and receiving is None:
+            self._await_head()
+
+    def _await_head(self) -> None:
+        """Times a head from its first byte; the first after a body that nobody read, too."""
+        if self._is_lingering:
+            self._is_lingering = False
+            self._wait()
+        elif not self._head_is_timed and (self._reader.in_head or not self._reader.progressed):
+            self._time_head()
+
+    def _time_head(self) -> None:
+        self._head_is_timed = True
+        self._alarm.set(HEAD_TIMEOUT_SEC, self.close)
+
+    def _begin(self, exchange: Exchange) -> None:
+        self._current = exchange
+        if self._service.timeout_sec > 0:
+            self._alarm.set(self._service.timeout_sec, self._expire)
+        else:
+            self._alarm.off()
+        exchange.task = self._loop.create_task(self._serve(exchange))
+
+    def _expire(self) -> None:
+        if self._current is not None:
+            self._current.stop(Stop.LATE)
+        self._alarm.set(LINGER_SEC, self.close)  # should it not stop
+
+    async def _serve(self, exchange: Exchange) -> None:
+        answer = await self._service.answer(exchange)
+        while self._writable is not None:
+            self._alarm.set(self._service.idle_sec, self._abort_if_stuck)
+            await asyncio.shield(self._writable)
+        if answer is not None and not self._transport.is_closing():
+            self._send(exchange, answer)
+            self._go_on(exchange)
+
+    def _send(self, exchange: Exchange, answer: Answer) -> None:
+        if b"expect" in exchange.headers and answer.status >= _ERRORS:
+            # A client that waited for leave to send its body may now send it or not.
+            self._reader.is_ended = True
+            self._queue.clear()
+        start = head(answer, exchange.request_id, self._service.date, close=self._is_last)
+        if exchange.method == "HEAD":
+            self._transport.write(start)
+        elif len(answer.body) < _ONE_WRITE_BYTES:
+            self._transport.write(start + answer.body)
+        else:
+            self._transport.writelines((start, answer.body))
+
+    @property
+    def _is_last(self) -> bool:
+        return self._reader.is_ended and not self._queue and not self._last_words
+
+    def _go_on(self, answered: Exchange) -> None:
+        """Turns to what comes after an answer."""
+        self._current = None
+        answered.body.drop()
+        if not self._queue:
+            self._resume_reading()
+        if self._queue:
+            self._begin(self._queue.popleft())
+        elif self._reader.is_ended:
+            if self._last_words:
+                self._transport.write(self._last_words)
+            self.close()
+        else:
+            self._is_lingering = not answered.body.complete
+            self._wait()
+
+    def _wait(self) -> None:
         """Waits for the next request, or for the end of a body that nobody reads."""
-        super().on_response_complete()
-        if self.cycle.response_complete and self.cycle.more_body:
-            self._close_after(LINGER_SEC)
+        if self._is_lingering:
+            self._alarm.set(LINGER_SEC, self.close)
+        elif self._reader.in_head:
+            self._time_head()
+        else:
+            self._alarm.set(self._service.idle_sec, self.close)
 
-    def send_400_response(self, msg: str) -> None:
-        """Refuses what is no HTTP."""
-        self._refuse(_BAD_REQUEST, f"Malformed request: {msg}")
+    def _want_body(self) -> None:
+        """Lets the body of the exchange in flight come."""
+        current = self._current
+        if current is None or self._transport.is_closing():
+            return
+        if current.headers.get(b"expect", b"").lower() == b"100-continue":
+            self._transport.write(_CONTINUE)
+        if not self._queue:
+            self._resume_reading()
 
-    def _unsupported_upgrade_warning(self) -> None:
-        """Stays silent: a client that offers HTTP/2 is answered in HTTP/1.1, which is no fault."""
+    def _refuse(self, error: RefusedError) -> None:
+        """Answers what is no request, in its turn, and reads no more."""
+        broken, was_ended = self._reader.receiving, self._reader.is_ended
+        self._is_deaf = True
+        self._reader.end()
+        if broken is None and was_ended:
+            return  # what follows a last request does not matter
+        answer = Answer(error_response(error.message), error.status)
+        self._last_words = head(answer, "", self._service.date, close=True) + answer.body
+        if self._queue and self._queue[-1] is broken:
+            self._queue.pop()
+        if self._current is None or self._current is broken:
+            self._transport.write(self._last_words)
+            self.close()
 
-    def _refuse(self, status: int, message: str) -> None:
-        body = error_response(message)
-        head = (
-            b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
-        ) % len(body)
-        self.transport.write(STATUS_LINE[status] + head + body)
-        self.transport.close()
+    def _pause_reading(self) -> None:
+        if self._is_reading:
+            self._is_reading = False
+            self._transport.pause_reading()
 
-    def _is_idle(self) -> bool:
-        return self.cycle is None or self.cycle.response_complete
+    def _resume_reading(self) -> None:
+        self._ahead = 0
+        if not self._is_reading and not self._transport.is_closing():
+            self._is_reading = True
+            self._transport.resume_reading()
 
-    def _close_after(self, seconds: float) -> None:
-        self._stay_open()
-        self._closing_timer = self.loop.call_later(seconds, self.transport.close)
-
-    def _stay_open(self) -> None:
-        if self._closing_timer is not None:
-            self._closing_timer.cancel()
-            self._closing_timer = None
+    def _abort_if_stuck(self) -> None:
+        """Ends a connection whose client takes nothing more."""
+        unsent = self._transport.get_write_buffer_size()
+        if unsent and 0 < self._unsent <= unsent:
+            self._transport.abort()
+        self._unsent = unsent
+        self._alarm.set(self._service.idle_sec, self._abort_if_stuck)

@@ -12,6 +12,7 @@ Source: tensorflow_serving/model_servers/http_rest_api_util.cc.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -76,6 +77,14 @@ def find(method: str, path: str) -> Route:
         ServingError: Nothing there has that path and method, or it names no model;
             INVALID_ARGUMENT.
     """
+    # Callers repeat themselves; a path that is not short is not worth the memory.
+    return _known(method, path) if len(path) <= _SHORT else _parsed(method, path)
+
+
+_SHORT = 256
+
+
+def _parsed(method: str, path: str) -> Route:
     pattern = _PATHS.get(method)
     match = pattern.fullmatch(path) if pattern else None
     if match is None:
@@ -88,6 +97,9 @@ def find(method: str, path: str) -> Route:
         version=None if match["version"] is None else _version(match["version"]),
         label=None if match["label"] is None else _decoded(match["label"], "model version label"),
     )
+
+
+_known = functools.lru_cache(maxsize=1024)(_parsed)
 
 
 def malformed(method: str, path: str) -> ServingError:

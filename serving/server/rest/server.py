@@ -1,7 +1,4 @@
-"""Listens for HTTP, inside the server's own event loop.
-
-Of uvicorn only the connections are used: its server would take signals and end the process.
-"""
+"""Listens for HTTP, inside the server's own event loop, and drains what it listened to."""
 
 from __future__ import annotations
 
@@ -12,11 +9,8 @@ import ssl
 from email.utils import formatdate
 from typing import Any
 
-import uvicorn
-from uvicorn.server import ServerState
-
 from serving.server.rest.app import RestApp, RestOptions
-from serving.server.rest.connection import Connection
+from serving.server.rest.connection import Connection, Service
 
 BACKLOG = 2048
 ANY_ADDRESS = frozenset({"", "::"})
@@ -34,9 +28,12 @@ class RestServer:
     """
 
     def __init__(self, *, options: RestOptions, **app_arguments: Any) -> None:
-        self._app = RestApp(options=options, **app_arguments)
-        self._options = options
-        self._state = ServerState()
+        self._service = Service(
+            answer=RestApp(options=options, **app_arguments).answer,
+            timeout_sec=options.timeout_ms / 1000,
+            max_body_bytes=options.max_body_bytes,
+            idle_sec=options.idle_sec,
+        )
         self._listener: asyncio.Server | None = None
         self._clock_timer: asyncio.TimerHandle | None = None
 
@@ -58,17 +55,17 @@ class RestServer:
         if self._listener is not None:
             raise RuntimeError("A RestServer listens once; make another for another port.")
         loop = asyncio.get_running_loop()
-        config = self._config()
         sock = _listening(host, port)
-
-        def connection() -> Connection:
-            return Connection(config, self._state, {}, loop)
-
         self._set_date(loop)
         self._listener = await loop.create_server(
-            connection, sock=sock, ssl=ssl_context, backlog=BACKLOG
+            lambda: Connection(self._service, loop), sock=sock, ssl=ssl_context, backlog=BACKLOG
         )
         return sock.getsockname()[1]
+
+    @property
+    def connections(self) -> int:
+        """Connections that are open."""
+        return len(self._service.connections)
 
     async def drain(self, grace_sec: float) -> None:
         """Takes no more calls, answers those in flight, and closes every connection.
@@ -79,42 +76,30 @@ class RestServer:
         """
         if self._listener is not None:
             self._listener.close()
-        for connection in list(self._state.connections):
+        for connection in list(self._service.connections):
             connection.shutdown()
         await self._finish(grace_sec)
-        for task in self._state.tasks:
+        for task in self._tasks():
             task.cancel()
         await self._finish(_LAST_WORDS_SEC)
-        for connection in list(self._state.connections):
-            connection.transport.close()
+        for connection in list(self._service.connections):
+            connection.close()
         if self._clock_timer is not None:
             self._clock_timer.cancel()
 
     async def _finish(self, timeout_sec: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_sec):
-                while self._state.tasks:  # one that ends may begin the next on its connection
-                    await asyncio.wait(set(self._state.tasks))
+                while tasks := self._tasks():  # one that ends may begin the next
+                    await asyncio.wait(tasks)
 
-    def _config(self) -> uvicorn.Config:
-        config = uvicorn.Config(
-            self._app,
-            interface="asgi3",
-            http=Connection,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=self._options.idle_sec,  # type: ignore[arg-type]
-            proxy_headers=False,
-        )
-        config.load()
-        return config
+    def _tasks(self) -> set[asyncio.Task[None]]:
+        tasks = (connection.task for connection in self._service.connections)
+        return {task for task in tasks if task is not None and not task.done()}
 
     def _set_date(self, loop: asyncio.AbstractEventLoop) -> None:
         """Writes the Date header once a second rather than for each answer."""
-        self._state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
+        self._service.date = f"date: {formatdate(usegmt=True)}\r\n".encode()
         self._clock_timer = loop.call_later(1.0, self._set_date, loop)
 
 

@@ -289,3 +289,14 @@ def test_metadata_without_signatures_is_an_internal_error():
 def test_errors_are_json(message):
     text = rest.error_response(message)
     assert json.loads(text) == {"error": message.replace("\ud800", "?")}
+
+
+def test_each_signature_is_read_by_its_own_types():
+    kinds = [tensors.DT_FLOAT, tensors.DT_DOUBLE, tensors.DT_INT32, tensors.DT_INT64]
+    document = {"instances": [1]}
+    kept = [signature_def(x=number) for number in kinds]
+    for i in range(400):  # more than are remembered; most are gone at once, and others in place
+        number = kinds[i % len(kinds)]
+        for each in (signature_def(x=number), kept[i % len(kinds)]):
+            arrays, _ = rest.predict_arrays(document, each)
+            assert arrays["x"].dtype == tensors.DTYPES[number]

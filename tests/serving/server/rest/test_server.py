@@ -239,6 +239,11 @@ def test_https(tmp_path):
     ):
         sock.sendall(request_bytes())
         assert answers(sock)[0][:2] == (200, b'{"predictions": [2.5]}')
+        texts = b'["' + b"x" * 3_000_000 + b'"]'
+        sock.sendall(
+            request_bytes("/v1/models/echo_string:predict", b'{"instances": ' + texts + b"}")
+        )
+        assert answers(sock)[0][:2] == (200, b'{"predictions": ' + texts + b"}")
 
 
 def test_draining_waits_for_calls_in_flight():
