@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import collections
 import threading
-from collections.abc import Callable
 
-Make = Callable[[], bytes]
+Parts = tuple[bytes, ...]  # of a record, one after another; large ones are not copied to join them
 
 
 class Backlog:
-    """Records that wait to be made and written; for many threads that put and one that takes.
+    """Records that wait to be written; for many threads that put and one that takes.
 
     Attributes:
         offered: Calls of `put` so far.
@@ -27,11 +26,13 @@ class Backlog:
 
         Args:
             max_records: How many may wait.
-            max_bytes: How large they may be together, as their makers estimate.
+            max_bytes: How large they may be together.
         """
         self._max_records = max_records
         self._max_bytes = max_bytes
-        self._waiting: collections.deque[tuple[Make, int]] = collections.deque()
+        self._many = (max_records + 1) // 2
+        self._large = (max_bytes + 1) // 2
+        self._waiting: collections.deque[tuple[Parts, int]] = collections.deque()
         self._bytes = 0
         self._closed = False
         self._lock = threading.Lock()
@@ -45,26 +46,26 @@ class Backlog:
         """Whether it takes no more."""
         return self._closed
 
-    def put(self, make: Make, size: int) -> bool:
+    def put(self, parts: Parts) -> bool:
         """Adds a record, and returns whether there was room; never waits for room."""
+        size = sum(map(len, parts))
         with self._lock:
             self.offered += 1
-            count = len(self._waiting)
             total = self._bytes + size
-            if count >= self._max_records or total > self._max_bytes or self._closed:
+            if len(self._waiting) >= self._max_records or total > self._max_bytes or self._closed:
                 self.refused += 1
                 return False
-            self._waiting.append((make, size))
+            self._waiting.append((parts, size))
             self._bytes = total
-        if not count:
-            self._filled.set()
-        # An event that is set already is cheap to look at and dear to set.
-        elif self._half_full(count + 1, total) and not self._pressed.is_set():
-            self._pressed.set()
+            # An event that is set already is cheap to look at and dear to set.
+            if not self._filled.is_set():
+                self._filled.set()
+            if self._half_full() and not self._pressed.is_set():
+                self._pressed.set()
         return True
 
-    def _half_full(self, records: int, size: int) -> bool:
-        return 2 * records >= self._max_records or 2 * size >= self._max_bytes
+    def _half_full(self) -> bool:
+        return len(self._waiting) >= self._many or self._bytes >= self._large
 
     def __len__(self) -> int:
         """How many records wait."""
@@ -80,16 +81,30 @@ class Backlog:
         if self._filled.wait(timeout_sec):
             self._pressed.wait(linger_sec)
 
-    def take(self, most: int) -> list[Make]:
-        """Removes and returns the oldest records, at most so many."""
+    def take(self, most_bytes: int) -> list[Parts]:
+        """Removes and returns the oldest records.
+
+        Args:
+            most_bytes: As many as are no larger together, but at least one if there is one.
+        """
+        taken: list[Parts] = []
+        total = 0
+        while self._waiting and (not taken or total + self._waiting[0][1] <= most_bytes):
+            parts, size = self._waiting.popleft()
+            taken.append(parts)
+            total += size
         with self._lock:
-            count = min(most, len(self._waiting))
-            taken = [self._waiting.popleft() for _ in range(count)]
-            self._bytes -= sum(size for _, size in taken)
-            if not self._waiting and not self._closed:
-                self._filled.clear()
-                self._pressed.clear()
-        return [make for make, _ in taken]
+            self._bytes -= total
+            if not self._closed:
+                self._calm()
+        return taken
+
+    def _calm(self) -> None:
+        if not self._waiting:
+            self._filled.clear()
+        # Though more may have come meanwhile: without this nobody would linger any more.
+        if not self._half_full():
+            self._pressed.clear()
 
     def close(self) -> None:
         """Takes no more from now on, and wakes whoever waits; what waits can still be taken."""

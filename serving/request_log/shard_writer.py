@@ -106,7 +106,7 @@ class ShardWriter:
         self.dropped += len(frames) - (self.written - before)
 
     def drop(self, records: int) -> None:
-        """Counts records that were not even made, as the disk would not take them."""
+        """Counts records that were not even framed, as the disk would not take them."""
         self.dropped += records
 
     def tick(self) -> None:
@@ -171,12 +171,12 @@ class ShardWriter:
         """Acts on the disk, and keeps account of whether it works."""
         try:
             act()
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             self._failed(error)
         else:
             self._worked()
 
-    def _failed(self, error: OSError) -> None:
+    def _failed(self, error: OSError | MemoryError) -> None:
         if not self._failures:
             _LOG.warning(
                 "The request log %s cannot be written, so its records are dropped and counted;"

@@ -10,6 +10,7 @@ shards of dead processes are for `serving.request_log.salvage`.
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import errno
 import fcntl
@@ -52,9 +53,7 @@ class ShardLimits:
             used: Bytes that it holds.
             sizes: Bytes of each record.
         """
-        ends = itertools.accumulate(sizes, initial=used)
-        next(ends)
-        count = sum(1 for _ in itertools.takewhile(lambda end: end <= self.max_bytes, ends))
+        count = bisect.bisect_right(list(itertools.accumulate(sizes)), self.max_bytes - used)
         return count or int(used == 0 and bool(sizes))
 
 
@@ -133,7 +132,7 @@ class UnfinishedShard:
                 done += self._write(self._descriptor, data[done:])
         finally:
             ends = list(itertools.accumulate(map(len, frames)))
-            whole = sum(1 for end in ends if end <= done)
+            whole = bisect.bisect_right(ends, done)
             self.records += whole
             self.size += ends[whole - 1] if whole else 0
 

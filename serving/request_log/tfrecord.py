@@ -25,6 +25,7 @@ Source: tensorflow/core/lib/io/record_writer.h and tensorflow/core/lib/hash/crc3
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import struct
 from collections.abc import Iterable, Iterator
@@ -80,22 +81,33 @@ class Entry:
     content: bytes | TFRecordError
 
 
-def masked_crc(data: bytes) -> int:
-    """Returns the checksum as TFRecord stores it.
+def masked_crc(*parts: bytes) -> int:
+    """Returns the checksum of data, as TFRecord stores it.
 
     It is rotated right by 15 bits and a constant is added, because the checksum of data that holds
     checksums itself is weak.
+
+    Args:
+        *parts: The data, in any number of parts that follow one another.
     """
-    crc = google_crc32c.value(data)
+    crc = functools.reduce(google_crc32c.extend, parts, 0)
     return ((crc >> 15 | crc << 17) + _MASK_DELTA) & _UINT32
 
 
-def framed(data: bytes) -> bytes:
-    """Returns one record, ready to be appended to a file."""
-    length = _LENGTH.pack(len(data))
-    return b"".join(
-        (length, _CRC.pack(masked_crc(length)), data, _CRC.pack(masked_crc(data))),
-    )
+def framed(*parts: bytes) -> bytes:
+    """Returns one record, ready to be appended to a file.
+
+    Args:
+        *parts: Its data, in any number of parts that follow one another.
+    """
+    header = _header(sum(map(len, parts)))
+    return b"".join((header, *parts, _CRC.pack(masked_crc(*parts))))
+
+
+@functools.lru_cache(maxsize=1024)  # most records of a log have one of a few lengths
+def _header(length: int) -> bytes:
+    data = _LENGTH.pack(length)
+    return data + _CRC.pack(masked_crc(data))
 
 
 def entries(file: BinaryIO, size: int) -> Iterator[Entry]:

@@ -1,7 +1,10 @@
 """The request log: takes records from the request's path and writes them in a thread of its own.
 
 Nothing that happens here slows or fails a request. What cannot be logged is counted, by reason:
-the queue was full, the disk did not take it, the record could not be made.
+the queue was full, the disk did not take it, memory was short.
+
+The thread shares the interpreter with the event loop, so what it does is little and in few steps:
+it adds checksums to records that are whole, and writes many of them at once.
 
 A process that is killed loses what waited in the queue (at most `LINGER_SEC`, while the disk keeps
 up); what was written is finished by the next process that starts (`serving.request_log.salvage`).
@@ -22,7 +25,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Self
 
-from serving.request_log.backlog import Backlog, Make
+from serving.request_log.backlog import Backlog, Parts
 from serving.request_log.salvage import salvage
 from serving.request_log.sampling import checked_rate, sampled
 from serving.request_log.shard_names import LogPrefix, plain_host
@@ -36,12 +39,9 @@ _LOG = logging.getLogger(__name__)
 COLLECTOR_TYPES = ("", "file", "ringway")  # one and the same; TensorFlow Serving names none
 LINGER_SEC = 0.05
 _SHARD_CHECK_SEC = 1.0  # how late a shard may be finished when no records come
-_WRITE_BYTES = 1 << 20
-
-# This thread shares the interpreter with the event loop, which by itself would get it back only
-# after Python's switch interval of 5 ms. So a burst is made in small slices, a pause after each.
-_SLICE_RECORDS = 32
-_PAUSE_SEC = 0.0001
+# Written at once. The event loop goes on during a write and has to wait in between: some hundred
+# microseconds for so much.
+_WRITE_BYTES = 256 << 10
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Counters:
         dropped_queue: Refused, as too many or too large ones waited, or the log was closed.
         dropped_disk: Not taken by the disk. A shard that somebody removes before it is finished
             counts here too, beside `written`.
-        failed: Could not be made.
+        failed: Could not be made ready to be written, for want of memory.
         bytes: Written, framing included.
         shards: Finished by this process, those it salvaged aside.
         salvaged: Records that dead processes left unfinished, and that were finished at the start.
@@ -82,7 +82,7 @@ class RequestLog:
         max_shard_bytes: A shard that reaches it is finished.
         max_shard_age_sec: So is one whose first record is this old.
         queue_records: How many records may wait.
-        queue_bytes: How large they may be together, by the sizes that `offer` is told.
+        queue_bytes: How large they may be together.
         clock: Seconds since 1970.
         backoff: How long a failing disk is left alone.
         write: Writes some of the bytes to a descriptor and returns how many.
@@ -143,18 +143,17 @@ class RequestLog:
         """Returns whether a request is to be logged; every replica says the same."""
         return sampled(request_id, self.sampling_rate)
 
-    def offer(self, make: Make, size: int = 0) -> bool:
+    def offer(self, *parts: bytes) -> bool:
         """Hands a record over; never waits for the disk, never raises.
 
         Args:
-            make: Returns the record, a serialised PredictionLog. Called later, in the log's
-                thread: what it refers to must not change any more.
-            size: About how many bytes of memory `make` keeps until then.
+            *parts: A serialised PredictionLog, in any number of parts that follow one another
+                (`serving.request_log.record`).
 
         Returns:
             False when the record was dropped, and counted, at once.
         """
-        return self._backlog.put(make, size)
+        return self._backlog.put(parts)
 
     def counters(self) -> Counters:
         """Returns what became of the records so far; from any thread."""
@@ -211,47 +210,22 @@ class RequestLog:
             _LOG.warning("Cannot look for leftovers in %s: %s", self._prefix.folder, error)
 
     def _drain(self) -> None:
-        """Writes what waits, but not what comes meanwhile: that would put off the writing."""
+        """Writes what waits, but not what comes meanwhile: that makes the next burst."""
         left = len(self._backlog)
-        batch = _Batch(self._shards)
         while left > 0:
-            makes = self._backlog.take(min(left, _SLICE_RECORDS))
-            left -= len(makes)
+            records = self._backlog.take(_WRITE_BYTES)
+            left -= len(records)
             if self._abandoned.is_set() or not self._shards.available:
-                self._shards.drop(len(makes))
-                continue
-            for make in makes:
-                self._add(batch, make)
-            if not self._backlog.closed:
-                time.sleep(_PAUSE_SEC)
-        batch.write()
+                self._shards.drop(len(records))
+            else:
+                frames = map(self._framed, records)
+                self._shards.append([frame for frame in frames if frame is not None])
 
-    def _add(self, batch: _Batch, make: Make) -> None:
+    def _framed(self, parts: Parts) -> bytes | None:
         try:
-            frame = framed(make())
+            return framed(*parts)
         except Exception as error:  # noqa: BLE001 (whatever it is, requests go on)
             if not self._failed:
-                _LOG.warning("A record of the request log cannot be made: %r", error)
+                _LOG.warning("A record cannot be made ready for the request log: %r", error)
             self._failed += 1
-        else:
-            batch.add(frame)
-
-
-class _Batch:
-    """Framed records that go to the disk in one call."""
-
-    def __init__(self, shards: ShardWriter) -> None:
-        self._shards = shards
-        self._frames: list[bytes] = []
-        self._size = 0
-
-    def add(self, frame: bytes) -> None:
-        self._frames.append(frame)
-        self._size += len(frame)
-        if self._size >= _WRITE_BYTES:
-            self.write()
-
-    def write(self) -> None:
-        if self._frames:
-            self._shards.append(self._frames)
-        self._frames, self._size = [], 0
+            return None

@@ -31,12 +31,18 @@ class CallContext:
         entrypoint: `GRPC` or `REST`.
         inputs: Of a PredictRequest that has none itself, where the transport has made arrays;
             `with_inputs` writes them into the message for those who need it whole.
+        request_bytes: The request as it came, where that is its message; not to be made again for
+            the request log.
+        response_bytes: The answer's message, where the request log has needed it; not to be made
+            again for the caller.
     """
 
     request_id: str
     deadline: float | None = None
     entrypoint: str = GRPC
     inputs: Mapping[str, np.ndarray] | None = None
+    request_bytes: bytes | None = None
+    response_bytes: bytes | None = None
 
 
 def with_inputs(request: Any, context: CallContext) -> Any:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from serving.request_log.record import record_maker
+from serving.request_log.record import record_parts
 from serving.request_log.writer import Counters, RequestLog
 from serving.server.data_plane import CallContext, with_inputs
 
@@ -71,17 +71,17 @@ class RequestLogs:
         log = self._by_config[key]
         if not log.sampled(context.request_id):
             return None
-        request = with_inputs(request, context)
-        make = record_maker(
+        asked, answered = _encoded(request, response, context)
+        parts = record_parts(
             method,
-            request,
-            response,
+            asked,
+            answered,
+            model_spec=spec.SerializeToString(),
             request_id=context.request_id,
             now=self._clock(),
             sampling_rate=log.sampling_rate,
-            model_spec=spec,
         )
-        return log.offer(make, request.ByteSize() + response.ByteSize())
+        return log.offer(*parts)
 
     def counters(self) -> Iterator[tuple[str, Counters]]:
         """Yields each log's prefix and what it has counted."""
@@ -111,3 +111,12 @@ class RequestLogs:
             thread = threading.Thread(target=log.close, name="close-request-log", daemon=True)
             thread.start()
             self._closing.append(thread)
+
+
+def _encoded(request: Any, response: Any, context: CallContext) -> tuple[bytes, bytes]:
+    """Returns the bytes of both messages, and makes only those that no transport has or needs."""
+    asked = context.request_bytes
+    if asked is None:
+        asked = with_inputs(request, context).SerializeToString()
+    context.response_bytes = response.SerializeToString()
+    return asked, context.response_bytes

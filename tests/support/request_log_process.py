@@ -6,7 +6,6 @@ it is killed.
 
 from __future__ import annotations
 
-import functools
 import itertools
 import sys
 import time
@@ -27,7 +26,7 @@ def main() -> None:
     count = int(sys.argv[3]) if len(sys.argv) > 3 else None
     log = RequestLog(prefix, max_shard_bytes=200_000, queue_records=1_000_000)
     for number in itertools.count() if count is None else range(count):
-        log.offer(functools.partial(numbered, number, size), size)
+        log.offer(numbered(number, size))
         if number % BURST == BURST - 1:
             print(log.counters().written, flush=True)
             time.sleep(0.002)

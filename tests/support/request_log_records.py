@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from serving.request_log.record import prediction_log
 from serving.request_log.shard_names import finished_shards
 from serving.request_log.tfrecord import read_records
 from serving.wire import messages
@@ -33,15 +31,15 @@ def predict_messages() -> tuple[Any, Any]:
 
 def record(request_id: str = "id-1", now: float = NOW) -> Any:
     """Makes a PredictionLog."""
+    made = messages.PredictionLog()
     request, response = predict_messages()
-    return prediction_log(
-        "predict", request, response, request_id=request_id, now=now, sampling_rate=0.5
-    )
-
-
-def giving(data: bytes) -> Callable[[], bytes]:
-    """Makes what `RequestLog.offer` takes, for a record that is made already."""
-    return lambda: data
+    made.predict_log.request.CopyFrom(request)
+    made.predict_log.response.CopyFrom(response)
+    made.log_metadata.model_spec.CopyFrom(response.model_spec)
+    made.log_metadata.sampling_config.sampling_rate = 0.5
+    made.log_metadata.timestamp_secs = int(now)
+    made.log_metadata.request_id = request_id
+    return made
 
 
 def written_records(folder: Path) -> list[bytes]:

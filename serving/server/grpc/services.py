@@ -41,9 +41,9 @@ def _handler(request_type: Any, answer: _Answer) -> UnaryHandler:
     async def handle(body: bytes, call: Call) -> bytes:
         request_id = request_id_from(call.metadata.get(HEADER))
         call.response_metadata.append((HEADER, request_id))
-        context = CallContext(request_id=request_id, deadline=call.deadline)
+        context = CallContext(request_id, call.deadline, request_bytes=body)
         response = await answer(_parsed(request_type, body), context)
-        encoded: bytes = response.SerializeToString()
+        encoded: bytes = context.response_bytes or response.SerializeToString()
         return encoded
 
     return handle

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import pytest
-from request_log_records import giving, unfinished_files, written_records
+from request_log_records import unfinished_files, written_records
 
 from serving.request_log.shard_names import finished_shards
 from serving.request_log.shard_writer import Backoff
@@ -45,7 +45,7 @@ def numbered(number: int) -> bytes:
 def offer(log: RequestLog, numbers) -> None:
     """Offers records, a few at a time, and waits until each of them has met its fate."""
     for number in numbers:
-        assert log.offer(giving(numbered(number)), RECORD_BYTES)
+        assert log.offer(numbered(number))
         if number % 20 == 19:
             until(lambda: settled(log))
     until(lambda: settled(log))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from request_log_records import NOW, giving, record
+from request_log_records import NOW, predict_messages
 
 from serving.request_log.reader import LogReader
+from serving.request_log.record import record_parts
 from serving.request_log.shard_names import finished_shards
 from serving.request_log.tfrecord import (
     CorruptError,
@@ -23,9 +24,18 @@ prediction_log_pb2 = pytest.importorskip("tensorflow_serving.apis.prediction_log
 
 def test_tensorflow_reads_the_log(tmp_path):
     log = RequestLog(tmp_path / "requests", max_shard_bytes=2000)
+    request, response = predict_messages()
     for number in range(50):
-        data = record(f"id-{number}", NOW + number).SerializeToString()
-        log.offer(giving(data), len(data))
+        parts = record_parts(
+            "predict",
+            request.SerializeToString(),
+            response.SerializeToString(),
+            model_spec=response.model_spec.SerializeToString(),
+            request_id=f"id-{number}",
+            now=NOW + number,
+            sampling_rate=0.5,
+        )
+        log.offer(*parts)
     log.close()
     paths = [str(path) for _, path in finished_shards(tmp_path)]
     assert len(paths) > 1

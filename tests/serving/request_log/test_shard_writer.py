@@ -20,6 +20,7 @@ class Disk:
         self.folder = folder
         self.now = NOW
         self.room = None
+        self.fault = OSError(errno.ENOSPC, "No space left on device")
 
     def clock(self) -> float:
         return self.now
@@ -28,7 +29,7 @@ class Disk:
         if self.room is None:
             return os.write(descriptor, data)
         if not self.room:
-            raise OSError(errno.ENOSPC, "No space left on device")
+            raise self.fault
         done = os.write(descriptor, data[: self.room])
         self.room -= done
         return done
@@ -233,3 +234,16 @@ def test_two_writers_share_a_folder_and_even_a_name(disk):
         *(b"other %d" % number for number in range(5)),
     ]
     assert disk.shards() == 2
+
+
+def test_want_of_memory_is_treated_as_a_failing_disk(disk):
+    writer = disk.writer()
+    writer.append(frames(b"one"))
+    disk.room, disk.fault = 0, MemoryError()
+    writer.append(frames(b"two"))
+    assert (writer.written, writer.dropped, writer.available) == (1, 1, False)
+    disk.room = None
+    disk.now += 1
+    writer.append(frames(b"three"))
+    writer.close()
+    assert written_records(disk.folder) == [b"one", b"three"]

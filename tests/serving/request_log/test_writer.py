@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from request_log_records import NOW, giving, record, unfinished_files, written_records
+from request_log_records import NOW, record, unfinished_files, written_records
 
 from serving.request_log.shard_names import ShardName, finished_shards
 from serving.request_log.tfrecord import framed
@@ -49,7 +49,7 @@ def test_what_is_offered_is_written(tmp_path):
     log = RequestLog(tmp_path / "log" / "requests")
     data = [record(f"id-{number}").SerializeToString() for number in range(100)]
     for each in data:
-        assert log.offer(giving(each), len(each))
+        assert log.offer(each)
     assert log.close()
     assert written_records(tmp_path / "log") == data
     size = sum(len(framed(each)) for each in data)
@@ -58,7 +58,7 @@ def test_what_is_offered_is_written(tmp_path):
 
 def test_records_are_written_without_waiting_for_the_end(tmp_path):
     log = RequestLog(tmp_path / "requests")
-    log.offer(giving(b"one"), 3)
+    log.offer(b"one")
     until(lambda: log.counters().written == 1)
     assert unfinished_files(tmp_path)[0].read_bytes() == framed(b"one")
     log.close()
@@ -67,7 +67,7 @@ def test_records_are_written_without_waiting_for_the_end(tmp_path):
 def test_an_old_shard_is_finished_though_nothing_comes(tmp_path):
     now = [NOW]
     log = RequestLog(tmp_path / "requests", max_shard_age_sec=60, clock=lambda: now[0])
-    log.offer(giving(b"one"), 3)
+    log.offer(b"one")
     until(lambda: log.counters().written == 1)
     assert finished_shards(tmp_path) == []
     now[0] += 60
@@ -79,7 +79,7 @@ def test_an_old_shard_is_finished_though_nothing_comes(tmp_path):
 def test_a_full_shard_is_followed_by_another(tmp_path):
     log = RequestLog(tmp_path / "requests", max_shard_bytes=10_000)
     for _ in range(100):
-        log.offer(lambda: bytes(984), 984)  # 1,000 when framed
+        log.offer(bytes(984))  # 1,000 when framed
     log.close()
     assert [path.stat().st_size for _, path in finished_shards(tmp_path)] == [10_000] * 10
 
@@ -87,10 +87,10 @@ def test_a_full_shard_is_followed_by_another(tmp_path):
 def test_a_slow_disk_is_not_waited_for_and_a_full_queue_counted(tmp_path):
     disk = SlowDisk()
     log = RequestLog(tmp_path / "requests", queue_records=10, write=disk.write)
-    log.offer(giving(b"first"), 5)
+    log.offer(b"first")
     assert disk.reached.wait(60)
     # The thread hangs in the write from here on; if an offer waited for it, this would not end.
-    assert [log.offer(giving(b"next"), 4) for _ in range(25)] == [True] * 10 + [False] * 15
+    assert [log.offer(b"next") for _ in range(25)] == [True] * 10 + [False] * 15
     assert log.counters() == Counters(offered=26, dropped_queue=15)
     disk.let.set()
     assert log.close()
@@ -98,14 +98,26 @@ def test_a_slow_disk_is_not_waited_for_and_a_full_queue_counted(tmp_path):
     assert written_records(tmp_path) == [b"first"] + [b"next"] * 10
 
 
+def test_the_queue_is_bounded_by_the_bytes_of_all_parts(tmp_path):
+    disk = SlowDisk()
+    log = RequestLog(tmp_path / "requests", queue_bytes=100, write=disk.write)
+    log.offer(b"first")
+    assert disk.reached.wait(60)
+    fits = [log.offer(bytes(size), bytes(20)) for size in (13, 27, 1, 0, 0)]
+    assert fits == [True, True, False, True, False]  # 33, 47, and only 20 more
+    disk.let.set()
+    assert log.close()
+    assert [len(data) for data in written_records(tmp_path)] == [5, 33, 47, 20]
+
+
 def test_a_hung_disk_does_not_keep_the_log_from_closing(tmp_path):
     disk = SlowDisk()
     log = RequestLog(tmp_path / "requests", write=disk.write)
-    log.offer(giving(b"first"), 5)
+    log.offer(b"first")
     assert disk.reached.wait(60)
-    log.offer(giving(b"second"), 6)
+    log.offer(b"second")
     assert not log.close(timeout_sec=0.1)
-    assert not log.offer(giving(b"third"), 5)
+    assert not log.offer(b"third")
     disk.let.set()
     assert log.close()
     assert written_records(tmp_path) == [b"first"]
@@ -113,27 +125,29 @@ def test_a_hung_disk_does_not_keep_the_log_from_closing(tmp_path):
     assert (counters.written, counters.dropped_disk, counters.dropped_queue) == (1, 1, 1)
 
 
-def test_a_record_that_cannot_be_made_is_counted(tmp_path, caplog):
+def test_parts_of_a_record_are_joined(tmp_path):
     log = RequestLog(tmp_path / "requests")
+    for parts in ((b"o", b"", b"ne"), (b"two",), ()):
+        assert log.offer(*parts)
+    log.close()
+    assert written_records(tmp_path) == [b"one", b"two", b""]
 
-    def broken() -> bytes:
-        raise RuntimeError("no such tensor")
 
-    def mistyped() -> Any:
-        return "text"
-
-    for make in (giving(b"one"), broken, broken, mistyped, giving(b"two")):
-        log.offer(make, 10)
+def test_a_record_that_cannot_be_framed_is_counted(tmp_path, caplog):
+    log = RequestLog(tmp_path / "requests")
+    mistyped: Any = "text"
+    for data in (b"one", mistyped, mistyped, b"two"):
+        log.offer(data)
     log.close()
     assert written_records(tmp_path) == [b"one", b"two"]
-    assert (log.counters().written, log.counters().failed) == (2, 3)
-    assert caplog.text.count("cannot be made: RuntimeError('no such tensor')") == 1
+    assert (log.counters().written, log.counters().failed) == (2, 2)
+    assert caplog.text.count("cannot be made ready for the request log: TypeError") == 1
 
 
 def test_a_closed_log_drops(tmp_path):
     log = RequestLog(tmp_path / "requests")
     assert log.close()
-    assert not log.offer(giving(b"late"), 4)
+    assert not log.offer(b"late")
     assert log.close()
     assert log.counters() == Counters(offered=1, dropped_queue=1)
     assert list(tmp_path.iterdir()) == []
@@ -151,7 +165,7 @@ def test_leftovers_are_salvaged_at_the_start(tmp_path):
 def test_two_logs_of_one_process_share_a_prefix(tmp_path):
     logs = [RequestLog(tmp_path / "requests") for _ in range(2)]
     for number in range(100):
-        logs[number % 2].offer(giving(b"%03d" % number), 3)
+        logs[number % 2].offer(b"%03d" % number)
     for log in logs:
         assert log.close()
     assert sorted(written_records(tmp_path)) == [b"%03d" % number for number in range(100)]
@@ -160,7 +174,7 @@ def test_two_logs_of_one_process_share_a_prefix(tmp_path):
 def test_many_large_records_go_through(tmp_path):
     log = RequestLog(tmp_path / "requests", max_shard_bytes=3 << 20)
     for number in range(8):
-        log.offer(giving(bytes([number]) * (1 << 20)), 1 << 20)
+        log.offer(bytes([number]) * (1 << 20))
     log.close()
     assert [data[0] for data in written_records(tmp_path)] == list(range(8))
 
@@ -171,7 +185,7 @@ def test_a_logging_config_makes_a_log(tmp_path, kind):
     assert log.sampling_rate == 0.25
     share = sum(log.sampled(f"id-{number}") for number in range(4000)) / 4000
     assert abs(share - 0.25) < 5 * math.sqrt(0.25 * 0.75 / 4000)
-    log.offer(giving(b"one"), 3)
+    log.offer(b"one")
     log.close()
     assert written_records(tmp_path / "a") == [b"one"]
 
