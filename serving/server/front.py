@@ -13,8 +13,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from serving.data_plane import CallContext, DataPlane
 from serving.monitoring.metrics import ServerMetrics
-from serving.server.data_plane import CallContext, DataPlane
 from serving.server.request_logs import RequestLogs
 from serving.wire.errors import ServingError, StatusCode
 from serving.wire.messages import ModelSpec

@@ -10,8 +10,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+from serving.data_plane import REST, CallContext, with_inputs
 from serving.server.batching.scheduler import BatchScheduler
-from serving.server.data_plane import REST, CallContext, with_inputs
 from serving.server.models.manager import Lease, ModelManager
 from serving.server.served_model import ServedModel
 from serving.wire import inference, tensors

@@ -19,11 +19,11 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 
 from serving.backends.remote.plane import RemotePlane
+from serving.data_plane import DataPlane
 from serving.monitoring.metrics import ServerMetrics
 from serving.request_log.writer import RequestLog
 from serving.server import config_files
 from serving.server.api_keys import ApiKeys
-from serving.server.data_plane import DataPlane
 from serving.server.front import Front
 from serving.server.grpc.health import Health
 from serving.server.grpc.reflection import Reflection

@@ -10,9 +10,9 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from serving.data_plane import CallContext, with_inputs
 from serving.request_log.record import record_parts
 from serving.request_log.writer import Counters, RequestLog
-from serving.server.data_plane import CallContext, with_inputs
 
 Open = Callable[[Any], RequestLog]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from serving.server.data_plane import CallContext
+from serving.data_plane import CallContext
 from serving.wire import tensors
 from serving.wire.errors import not_found
 from serving.wire.messages import (

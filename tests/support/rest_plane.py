@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from serving.server.data_plane import CallContext, with_inputs
+from serving.data_plane import CallContext, with_inputs
 from serving.wire import tensors
 from serving.wire.errors import ServingError, StatusCode, invalid, not_found
 from serving.wire.messages import (

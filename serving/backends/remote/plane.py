@@ -14,7 +14,7 @@ from typing import Any
 
 import grpc
 
-from serving.server.data_plane import CallContext, with_inputs
+from serving.data_plane import CallContext, with_inputs
 from serving.wire import inference, messages
 from serving.wire.errors import ServingError, StatusCode, invalid
 from serving.wire.messages import MODEL_SERVICE, PREDICTION_SERVICE

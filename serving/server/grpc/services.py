@@ -7,7 +7,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from serving.server.data_plane import CallContext, DataPlane
+from serving.data_plane import CallContext, DataPlane
 from serving.server.grpc.transport import Call, UnaryHandler
 from serving.wire import messages
 from serving.wire.errors import invalid

@@ -16,7 +16,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from serving.server.data_plane import CallContext, DataPlane
+from serving.data_plane import CallContext, DataPlane
 from serving.server.rest import answers, routes
 from serving.server.rest.answers import Answer
 from serving.server.rest.bodies import read_body

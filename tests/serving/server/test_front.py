@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from plain_plane import MODEL, PlainPlane
 
+from serving.data_plane import CallContext
 from serving.monitoring.metrics import ServerMetrics
 from serving.request_log.reader import LogReader
 from serving.request_log.writer import RequestLog
-from serving.server.data_plane import CallContext
 from serving.server.front import Front
 from serving.server.request_logs import RequestLogs
 from serving.wire import tensors

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from plain_plane import MODEL, PlainPlane
 
+from serving.data_plane import REST, CallContext
 from serving.monitoring.metrics import ServerMetrics
 from serving.request_log.reader import LogReader
 from serving.request_log.shard_names import finished_shards
 from serving.request_log.tfrecord import read_records
 from serving.request_log.writer import RequestLog
-from serving.server.data_plane import REST, CallContext
 from serving.server.front import Front
 from serving.server.grpc.calls import Call
 from serving.server.grpc.services import handlers
@@ -64,7 +64,11 @@ def test_a_call_by_grpc_is_logged_as_it_came_and_as_it_went(logs, folder):
         PlainPlane(), metrics=ServerMetrics(), logs=logs, clock=lambda: 0.0, max_pending=0
     )
     call = Call(PREDICT, {"x-request-id": "order-1"})
-    answer = asyncio.run(handlers(front)[PREDICT](body, call))
+
+    async def ask():
+        return await handlers(front)[PREDICT](body, call)
+
+    answer = asyncio.run(ask())
     logs.close(10)
     ((_, path),) = finished_shards(folder)
     (data,) = read_records(path)

@@ -11,7 +11,7 @@ import pytest
 from plain_plane import MODEL, VERSION, PlainPlane
 
 from serving.backends.remote.plane import RemotePlane
-from serving.server.data_plane import CallContext
+from serving.data_plane import CallContext
 from serving.server.grpc.services import handlers
 from serving.server.grpc.transport import GrpcServer
 from serving.wire import messages, tensors

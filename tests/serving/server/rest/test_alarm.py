@@ -1,5 +1,7 @@
 """A timer that is moved without being touched: against a clock and a loop moved by hand."""
 
+from typing import Any
+
 from serving.server.rest.alarm import Alarm
 
 
@@ -38,7 +40,8 @@ class Timer:
 
 
 def made():
-    loop, done = HandMovedLoop(), []
+    loop: Any = HandMovedLoop()
+    done: list[Any] = []
     return loop, Alarm(loop), lambda name: lambda: done.append((name, loop.now)), done
 
 

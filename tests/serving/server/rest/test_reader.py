@@ -1,6 +1,7 @@
 """Bytes to exchanges, wherever the network cuts them."""
 
 import itertools
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,7 +20,7 @@ STREAM = (
 
 
 def reading(limit=100):
-    exchanges = []
+    exchanges: list[Any] = []
     return RequestReader(exchanges.append, limit, lambda: None), exchanges
 
 
