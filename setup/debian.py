@@ -13,6 +13,7 @@ from typing import Iterable, Iterator, Mapping
 # Besides what minbase brings: what set-up and the tests call.
 PACKAGES = (
     "ca-certificates",
+    "curl",
     "git",
     "kubernetes-client",
     "make",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -123,6 +124,7 @@ def test_status_tells_that_a_version_serves(served):
     assert "AVAILABLE" in served.run(blocks("")[1].splitlines()[1])
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
 def test_curl_gives_a_probability(served):
     command = blocks("")[1].split("\n", 2)[2]
     ((probability,),) = json.loads(served.run(command))["predictions"]
