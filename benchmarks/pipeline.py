@@ -25,7 +25,7 @@ SETTLING_RUNS = 2  # one that judges against the new baseline, one that finds no
 
 def stock(folder: Path) -> None:
     """Runs the pipeline under stock TFX."""
-    _run([sys.executable, str(REPOSITORY / "benchmarks" / "stock_taxi.py"), str(folder)], folder)
+    _run([sys.executable, "-m", "benchmarks.stock_taxi", str(folder)], folder)
 
 
 def ringway(folder: Path) -> None:

@@ -1,7 +1,7 @@
 """The taxi pipeline as a user of stock TFX writes it: `tfx.v1`, module files, LocalDagRunner.
 
 The same data, splits, schema, functions, parameters and components as `pipelines/taxi`, for
-`benchmarks/pipeline.py` to compare with. Usage: python benchmarks/stock_taxi.py FOLDER
+`benchmarks/pipeline.py` to compare with. Usage: python -m benchmarks.stock_taxi FOLDER
 """
 
 from __future__ import annotations
@@ -12,10 +12,8 @@ from pathlib import Path
 from tfx import v1 as tfx
 
 from pipelines.config import to_dict
-from pipelines.standard import search_fingerprint
 from pipelines.taxi.config import CONFIG
 from pipelines.taxi.evaluation import eval_config
-from pipelines.taxi.search_space import SEARCH_SPACE
 
 TAXI = Path(__file__).resolve().parent.parent / "pipelines" / "taxi"
 
@@ -63,7 +61,6 @@ def create_pipeline(root: Path) -> tfx.dsl.Pipeline:
         custom_config={
             **parameters,
             "tuner": to_dict(CONFIG)["tuner"],
-            "reuse_key": search_fingerprint(CONFIG, SEARCH_SPACE),
         },
         **trained_on,
     )
