@@ -32,6 +32,7 @@ from pipelines.typed_values import ConfigValueError, PositiveInt, Probability, S
 # Kubeflow Pipelines accepts no other pipeline names, so no runner gets one.
 _PIPELINE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
 _IMPORT_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+_SPAN_RANGE = re.compile(r"[1-9][0-9]*|[0-9]+:[0-9]+")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -82,13 +83,59 @@ class EvaluationConfig:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class SkewConfig:
+    """How what is served is compared with what was trained on.
+
+    Attributes:
+        numeric: Names of the distances that numeric features are measured by.
+        categorical: Likewise for the others.
+        floors: Pairs of a distance and what it must exceed to alarm, however significant it is.
+        false_alarm_rate: Chance of one alarm or more in a whole check when nothing has changed.
+        detectable_shift: The change of a share that has to be found; where there are too few rows
+            for it, nothing is said to be compared.
+        power: How likely it has to be found.
+        optional: Features that may stay uncompared.
+        identifiers: Features that together name an entity, by which rows that were served are
+            joined with those that training computed; none where no column does.
+        float_tolerance: Relative difference up to which two floats of one entity are the same.
+        max_mismatch_rate: Share of joined rows of a feature that may differ.
+        absent: Pairs of a feature and the value that callers send for none where the model takes
+            tensors, beside "" for texts and NaN for floats.
+    """
+
+    numeric: tuple[str, ...] = ("kolmogorov_smirnov", "absence", "whole_numbers")
+    categorical: tuple[str, ...] = ("chi_square", "absence")
+    floors: tuple[tuple[str, float], ...] = ()
+    false_alarm_rate: Probability = 0.01
+    detectable_shift: Probability = 0.2
+    power: Probability = 0.8
+    optional: tuple[str, ...] = ()
+    identifiers: tuple[str, ...] = ()
+    float_tolerance: Probability = 1e-6
+    max_mismatch_rate: Probability = 0.0
+    absent: tuple[tuple[str, str | float], ...] = ()
+
+    def __post_init__(self) -> None:
+        typed_values.check_fields(self)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class PipelineConfig:
     """Arguments of the continuous-training pipeline.
 
     Attributes:
         name: Name of the pipeline in ML Metadata and in the workspace's folders.
-        data_root: Folder of the CSV files.
+        data_root: Folder of the data files. Empty where `data_fn` makes it.
+        data_fn: Import path of a function that fills an empty folder of the workspace with the data
+            files, `(folder: Path) -> None`; the folder then stands for `data_root`.
+        input_pattern: Pattern of the data files below `data_root`, `{SPAN}` among it where they are
+            cut into spans.
+        span_range: Which spans to train on: `8` for the last eight, `5:12` for those from 5 to 12,
+            empty for the last one.
+        example_gen: What reads the data files: Ringway's ArrowExampleGen, or stock CsvExampleGen,
+            which takes no more than one span.
         schema_path: Curated schema, a text protocol buffer.
+        quality_path: Rules that the data has to keep, beside its schema; none where empty.
         label: Column that is predicted.
         preprocessing_fn: Import path of the function that Transform calls.
         run_fn: Import path of the function that Trainer calls.
@@ -101,13 +148,19 @@ class PipelineConfig:
         seed: Seed of every random generator.
         tuner: How hyperparameters are searched.
         evaluation: What a model must reach to be blessed.
+        skew: How what is served is compared with what was trained on.
         fail_on: Least severity of an anomaly in the data that stops the run.
         beam_args: Options of the Beam pipelines inside the components.
     """
 
     name: str
-    data_root: str
+    data_root: str = ""
+    data_fn: str = ""
+    input_pattern: str = "*"
+    span_range: str = ""
+    example_gen: Literal["arrow", "csv"] = "arrow"
     schema_path: str
+    quality_path: str = ""
     label: str
     preprocessing_fn: str
     run_fn: str
@@ -120,6 +173,7 @@ class PipelineConfig:
     seed: Seed = 0
     tuner: TunerConfig = dataclasses.field(default_factory=TunerConfig)
     evaluation: EvaluationConfig = dataclasses.field(default_factory=EvaluationConfig)
+    skew: SkewConfig = dataclasses.field(default_factory=SkewConfig)
     fail_on: Literal["error", "warning", "never"] = "error"
     beam_args: tuple[str, ...] = ()
 
@@ -131,10 +185,20 @@ class PipelineConfig:
                 "expected up to 128 small letters, digits and dashes, beginning with a letter or "
                 f"digit, received {self.name!r}",
             )
-        for key in ("data_root", "schema_path", "label"):
+        if not (self.data_root or self.data_fn):
+            raise ConfigValueError("data_root", "expected a folder, or a data_fn that fills one")
+        for key in ("input_pattern", "schema_path", "label"):
             if not getattr(self, key):
                 raise ConfigValueError(key, "expected a string with at least one character")
-        for key in ("preprocessing_fn", "run_fn", "tuner_fn", "eval_config_fn"):
+        if self.span_range and not _SPAN_RANGE.fullmatch(self.span_range):
+            raise ConfigValueError(
+                "span_range",
+                "expected a number of spans such as '8', or a first and a last one such as '5:12', "
+                f"received {self.span_range!r}",
+            )
+        for key in ("data_fn", "preprocessing_fn", "run_fn", "tuner_fn", "eval_config_fn"):
+            if key == "data_fn" and not self.data_fn:
+                continue
             if not _IMPORT_PATH.fullmatch(getattr(self, key)):
                 raise ConfigValueError(
                     key,
