@@ -1,7 +1,8 @@
 """`ArrowExampleGen`: CSV and Parquet files in, splits of tf.Examples out.
 
-Spec and driver are those of stock TFX's file-based ExampleGens, and so are `{SPAN}`, `{VERSION}`
-and date patterns, ranges of spans, and fingerprints. What is made of the files is for `executor`.
+The spec is that of stock TFX's file-based ExampleGens, and so are `{SPAN}`, `{VERSION}` and date
+patterns, and the fingerprint of a span. Ranges of several spans, which stock refuses, are for
+`driver`; what is made of the files is for `executor`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from tfx.dsl.placeholder import placeholder
 from tfx.orchestration import data_types
 from tfx.proto import example_gen_pb2, range_config_pb2
 
-from components.arrow_example_gen import executor
+from components.arrow_example_gen import driver, executor
 
 
 class ArrowExampleGen(FileBasedExampleGen):
@@ -30,12 +31,19 @@ class ArrowExampleGen(FileBasedExampleGen):
     where all are numbers, else bytes. From Parquet, types are those of the files, and a null is an
     empty list of its column's type.
 
+    A range of spans makes one artifact, with the rows of all of them in the same splits: a static
+    range those from its first to its last span, each of which has to exist; a rolling range those
+    of its `num_spans` numbers up to the newest span that exist, but none before
+    `start_span_number`. Of each span the newest version is read. The artifact's `span` is the
+    newest one's; `first_span` and `spans` tell the others.
+
     It works in one process, a block of rows at a time, and takes no Beam pipeline arguments into
     account. Where the input is to be read by a cluster, use CsvExampleGen.
     """
 
     # TFX's base class asks for a Beam spec; the executor does not use Beam.
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
+    DRIVER_CLASS = driver.Driver
 
     def __init__(
         self,
@@ -57,7 +65,7 @@ class ArrowExampleGen(FileBasedExampleGen):
                 files are one split.
             output_config: Splits to make of a single input split. If unset, `train` and `eval`
                 with 2 : 1 of the rows.
-            range_config: Which spans to take. If unset, the latest.
+            range_config: Which spans to take, one or several. If unset, the latest.
         """
         super().__init__(
             input_base=input_base,

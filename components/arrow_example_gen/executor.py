@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,10 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
 from tfx.utils import proto_utils
 
-from components.arrow_example_gen import csv_source, files, parquet_source, partition
+from components.arrow_example_gen import csv_source, files, parquet_source, partition, span_range
 from components.arrow_example_gen.encoding import examples
+from components.arrow_example_gen.formats import Format, common_format
+from components.arrow_example_gen.patterns import filled
 from components.arrow_example_gen.record_files import RecordFiles, framed
 
 FILE_FORMAT = "tfrecords_gzip"
@@ -64,18 +66,39 @@ class Executor(BaseExecutor):
         names = utils.generate_output_split_names(inputs, outputs)
         _describe(artifact, names)
         folders = [artifact_utils.get_split_uri([artifact], name) for name in names]
-        base = exec_properties[specs.INPUT_BASE_KEY]
+        paths = _paths(exec_properties, inputs, artifact)
         if outputs.split_config.splits:
-            _convert(base, inputs.splits[0].pattern, folders, _places(outputs.split_config))
+            _convert(paths[0], folders, _places(outputs.split_config))
             return
-        for split, folder in zip(inputs.splits, folders, strict=True):
-            _convert(base, split.pattern, [folder], _all_to_the_first)
+        for of_split, folder in zip(paths, folders, strict=True):
+            _convert(of_split, [folder], _all_to_the_first)
 
 
 def _describe(artifact: types.Artifact, split_names: list[str]) -> None:
     artifact.split_names = artifact_utils.encode_split_names(split_names)
     examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
     examples_utils.set_file_format(artifact, FILE_FORMAT)
+
+
+def _paths(
+    exec_properties: Mapping[str, Any], inputs: example_gen_pb2.Input, artifact: types.Artifact
+) -> list[list[str]]:
+    """Returns the files of each input split, over all spans that are read."""
+    base = exec_properties[specs.INPUT_BASE_KEY]
+    # The driver has filled in the patterns of a single span, and listed the spans of a range. Where
+    # no driver ran, both is done here.
+    spans = span_range.recorded(exec_properties)
+    driven = utils.FINGERPRINT_PROPERTY_NAME in exec_properties
+    if not driven and (spans := span_range.resolved(exec_properties)):
+        span_range.describe(artifact.mlmd_artifact, span_range.properties(spans))
+    return [
+        [
+            path
+            for pattern in ([filled(split.pattern, span) for span in spans] or [split.pattern])
+            for path in files.matching(base, pattern)
+        ]
+        for split in inputs.splits
+    ]
 
 
 def _places(config: example_gen_pb2.SplitConfig) -> Places:
@@ -90,8 +113,7 @@ def _all_to_the_first(batch: pa.RecordBatch, _: Sequence[bytes]) -> np.ndarray:
     return np.zeros(batch.num_rows, dtype=np.int64)
 
 
-def _convert(base: str, pattern: str, folders: list[str], places: Places) -> None:
-    paths = files.matching(base, pattern)
+def _convert(paths: list[str], folders: list[str], places: Places) -> None:
     with contextlib.ExitStack() as stack:
         written = [stack.enter_context(RecordFiles(folder)) for folder in folders]
         for batch in _batches(paths):
@@ -105,8 +127,8 @@ def _convert(base: str, pattern: str, folders: list[str], places: Places) -> Non
 
 
 def _batches(paths: list[str]) -> Iterator[pa.RecordBatch]:
-    source = {files.Format.CSV: csv_source, files.Format.PARQUET: parquet_source}
-    for batch in source[files.common_format(paths)].read(paths):
+    source = {Format.CSV: csv_source, Format.PARQUET: parquet_source}
+    for batch in source[common_format(paths)].read(paths):
         rows = max(1, CELLS_AT_ONCE // max(1, batch.num_columns))
         for start in range(0, batch.num_rows, rows):
             yield batch.slice(start, rows)

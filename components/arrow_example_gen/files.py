@@ -1,11 +1,11 @@
-"""Files of a split: which there are, of which format, and how to open them.
+"""Files of the input: which there are, of which spans, and how to open them.
 
-Local ones are opened straight, others through TFX's file systems.
+Of which format they are is for `formats`, what a pattern means for `patterns`. Local files are
+opened straight, others through TFX's file systems.
 """
 
 from __future__ import annotations
 
-import enum
 import io
 import os
 from collections.abc import Sequence
@@ -14,38 +14,10 @@ from typing import Any, BinaryIO
 
 from tfx.dsl.io import fileio
 
+from components.arrow_example_gen import patterns, spans
 from components.arrow_example_gen.errors import InputError
 
 BUFFER_BYTES = 1 << 20
-_PARQUET_ENDINGS = (".parquet", ".pq")
-
-
-class Format(enum.Enum):
-    """What a file holds."""
-
-    CSV = "CSV"
-    PARQUET = "Parquet"
-
-
-def format_of(path: str) -> Format:
-    """Returns what a file holds, by its name; what is not Parquet is CSV."""
-    return Format.PARQUET if path.lower().endswith(_PARQUET_ENDINGS) else Format.CSV
-
-
-def common_format(paths: Sequence[str]) -> Format:
-    """Returns what all files of a split hold.
-
-    Raises:
-        InputError: They are of both formats.
-    """
-    by_format = {format_of(path): path for path in paths}
-    if len(by_format) > 1:
-        raise InputError(
-            "Expected the files of a split to be of one format, received "
-            + " and ".join(f"{path} ({kind.value})" for kind, path in by_format.items())
-            + ". Move one of them out of the folder, or narrow the pattern of the input split."
-        )
-    return next(iter(by_format))
 
 
 def matching(base: str, pattern: str) -> list[str]:
@@ -61,11 +33,49 @@ def matching(base: str, pattern: str) -> list[str]:
     return paths
 
 
+def spans_of(
+    base: str, split_patterns: Sequence[str], wanted: spans.Wanted
+) -> tuple[patterns.Span, ...]:
+    """Returns the spans to read, oldest first; none where the patterns tell no spans apart.
+
+    Args:
+        base: The input base.
+        split_patterns: One for each input split.
+        wanted: Which spans.
+
+    Raises:
+        InputError: There are no such spans, or the input splits differ.
+    """
+    if not any(patterns.has_spans(pattern) for pattern in split_patterns):
+        return ()
+    root = os.path.join(base, "")  # noqa: PTH118 (a URI)
+    found = [
+        patterns.find(
+            pattern,
+            (path.removeprefix(root) for path in fileio.glob(root + patterns.wildcard(pattern))),
+        )
+        for pattern in split_patterns
+    ]
+    try:
+        return spans.select(found, wanted)
+    except InputError as error:
+        raise InputError(f"{root}{' and '.join(split_patterns)}: {error}") from error
+
+
 def open_file(path: str) -> BinaryIO:
     """Opens a file for reading."""
     if "://" in path:
         return io.BufferedReader(_Remote(fileio.open(path, "rb")), BUFFER_BYTES)
     return Path(path).open("rb", buffering=BUFFER_BYTES)
+
+
+def size_and_time(path: str) -> tuple[int, int]:
+    """Returns a file's size in bytes and when it last changed, in ns; remote ones by seconds."""
+    if "://" in path:
+        found = fileio.stat(path)
+        return int(found.length), int(found.mtime_nsec)
+    status = Path(path).stat()
+    return status.st_size, status.st_mtime_ns
 
 
 class _Remote(io.RawIOBase):

@@ -1,8 +1,10 @@
 """Reads the Parquet files of an input split, a block of rows at a time.
 
 Columns keep the type that the files give them: ints and booleans become int64, floats float32,
-text and binary bytes. A null is a missing value; an empty text or a NaN is a value. What has no
-place in a tf.Example of single values (times, decimals, lists, structs) is refused by name.
+text and binary bytes. Where one file has ints and another floats, as pandas writes them when a
+value is missing, all are floats; a column that is empty in one file has the type of the others. A
+null is a missing value; an empty text or a NaN is a value. What has no place in a tf.Example of
+single values (times, decimals, lists, structs) is refused by name.
 """
 
 from __future__ import annotations
@@ -41,16 +43,27 @@ def read(paths: Sequence[str], rows_at_once: int = ROWS_AT_ONCE) -> Iterator[pa.
 
 
 def _common_schema(paths: Sequence[str]) -> pa.Schema:
-    wanted: pa.Schema | None = None
-    for path in paths:
+    wanted = _example_schema(paths[0])
+    for path in paths[1:]:
         found = _example_schema(path)
-        if wanted is not None and found != wanted:
+        types = [_common_type(*pair) for pair in zip(wanted.types, found.types, strict=False)]
+        if found.names != wanted.names or None in types:
             raise InputError(
                 f"{path}: expected the columns of {paths[0]}, {_shown(wanted)}, received "
                 f"{_shown(found)}. Files of one split need the same columns in the same order."
             )
-        wanted = found
+        wanted = pa.schema([pa.field(*field) for field in zip(wanted.names, types, strict=True)])
     return wanted
+
+
+def _common_type(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
+    """Returns the type that holds the values of both, or None where there is none."""
+    if one == other or pa.types.is_null(other):
+        return one
+    if pa.types.is_null(one):
+        return other
+    numbers = {pa.int64(), pa.float32()}
+    return pa.float32() if {one, other} == numbers else None
 
 
 def _example_schema(path: str) -> pa.Schema:
@@ -115,6 +128,8 @@ def _cast(column: pa.Array, wanted: pa.DataType) -> pa.Array:
         column = column.dictionary_decode()
     if wanted == pa.large_binary() and pa.types.is_string(column.type):
         column = column.cast(pa.binary())
+    if wanted == pa.float32():
+        column = column.cast(pa.float64())  # rounded twice, as from CSV
     return column.cast(wanted)
 
 

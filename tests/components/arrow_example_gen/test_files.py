@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,30 +11,8 @@ import pytest
 
 from components.arrow_example_gen import csv_source, files, parquet_source
 from components.arrow_example_gen.errors import InputError
-from components.arrow_example_gen.files import Format
 
 SCHEMES = ["", "file://"]  # the second is opened by TensorFlow, as gs:// is
-
-
-@pytest.mark.parametrize(
-    ("path", "expected"),
-    [
-        ("data.csv", Format.CSV),
-        ("data.parquet", Format.PARQUET),
-        ("gs://bucket/DATA.PARQUET", Format.PARQUET),
-        ("data.pq", Format.PARQUET),
-        ("data.parquet.csv", Format.CSV),
-        ("data", Format.CSV),
-    ],
-)
-def test_a_files_name_tells_its_format(path: str, expected: Format) -> None:
-    assert files.format_of(path) == expected
-    assert files.common_format([path, path]) == expected
-
-
-def test_two_formats_in_a_split_are_refused() -> None:
-    with pytest.raises(InputError, match=r"received a\.csv \(CSV\) and b\.pq \(Parquet\)"):
-        files.common_format(["a.csv", "b.pq"])
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -75,3 +54,12 @@ def test_a_fault_is_told_by_its_line_through_both(tmp_path: Path, scheme: str) -
     (tmp_path / "a.csv").write_text("a,b\n1,2\n3\n")
     with pytest.raises(InputError, match=r"a\.csv, line 3: expected 2 cells"):
         list(csv_source.read([f"{scheme}{tmp_path}/a.csv"]))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_files_size_and_time_are_told(tmp_path: Path, scheme: str) -> None:
+    (tmp_path / "a.csv").write_text("a,b\n")
+    os.utime(tmp_path / "a.csv", ns=(0, 1_795_000_000_123_456_789))
+    size, time = files.size_and_time(f"{scheme}{tmp_path}/a.csv")
+    assert size == 4
+    assert time == 1_795_000_000_000_000_000 + (0 if scheme else 123_456_789)

@@ -44,6 +44,7 @@ def test_it_runs_once_for_the_same_files_and_anew_for_others(tmp_path: Path) -> 
         options = RunOptions(preload=(COMPONENT,))
         make_pipeline = pipeline_of(workspace, tmp_path / "data")
         (node,) = runner.run("rows", make_pipeline, workspace, options=options).nodes
+        assert node.ingests
         return node.state
 
     file.write_text("a,b\n1,x\n2,y\n")
