@@ -4,6 +4,18 @@ gen = PredictionLogExampleGen("/var/log/ringway", window="1h", span=498689, sche
 StatisticsGen(examples=gen.outputs["examples"])
 """
 
-from components.prediction_log_example_gen.component import PredictionLogExampleGen
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from components.prediction_log_example_gen.component import PredictionLogExampleGen
 
 __all__ = ["PredictionLogExampleGen"]
+
+
+def __getattr__(name: str) -> Any:
+    # Late, so that a command can reckon in windows without the seconds that TFX takes to import.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from components.prediction_log_example_gen.component import PredictionLogExampleGen
+
+    return PredictionLogExampleGen

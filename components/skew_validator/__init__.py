@@ -3,8 +3,8 @@
 verdict = check(training, serving, terms=Terms(), rng=np.random.default_rng(17))
 verdict.blessed        # False on an alarm, and where something could not be compared
 
-So far the pure part: samples, distances, their calibration, verdicts. Artifacts are left to a
-component that is not here yet.
+These are the pure parts: samples, distances, their calibration, verdicts. `component` holds the
+component, `validation` what it does; neither is imported here, since findings are read without TFX.
 """
 
 from components.skew_validator.sample import CategoricalSample, NumericSample, Sample

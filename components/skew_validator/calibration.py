@@ -17,8 +17,15 @@ test is valid at any number of splits. It is stopped as soon as 10 have reached 
 then the outcome is settled; most features that did not change need a tenth of the splits. No tail
 is extrapolated: a p-value is never reported below 1 / (splits + 1).
 
+Where nobody asks for thresholds, most features that did not change need a hundredth. And a value
+half as large again as the largest of 1 / alpha splits is an alarm without the other nine tenths.
+That alone would be a valid rank test (the largest of 1 / alpha is the one that was seen in a share
+of alpha), only a less steady one near the border, which the half keeps away from.
+
 Kolmogorov-Smirnov on more than 1,024 distinct values uses Kolmogorov's distribution instead of
-splits, in Simard and L'Ecuyer's computation, at the effective size n m / (n + m).
+splits, in Simard and L'Ecuyer's computation, at the effective size n m / (n + m). With fewer values
+it is used as well where it leaves no doubt: on 100 rows and more its p-value is too small by half
+at most where two sizes are equal, too large where values are tied, and 1 % of `alpha` settles it.
 
 Sources: Phipson and Smyth 2010, Stat. Appl. Genet. Mol. Biol. 9(1), on p-values of permutations;
 Besag and Clifford 1991, Biometrika 78(2), on stopping; Hodges 1958, Arkiv foer Matematik 3(43), and
@@ -30,6 +37,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import sys
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 import numpy as np
@@ -43,6 +51,12 @@ EXCEEDANCES = 10
 # Numbers held at once, 16 MiB in each array.
 _CELLS = 2**21
 _MAX_BINS = 1024
+# Of the smaller sample, and of the rate: where the formula settles an alarm on fewer values.
+_ENOUGH_ROWS = 100
+_NO_DOUBT = 0.01
+# Where no threshold is asked for: splits made at first, and how far beyond all an alarm is settled.
+_FEW = 64
+_MARGIN = 1.5
 # Equal tables may be summed in different order.
 _ROUNDING = 1e-9
 # Up to so many rows for each bin, and in all, it is quicker to draw rows than counts of bins.
@@ -59,7 +73,7 @@ class Calibration:
     Attributes:
         value: The distance of the two samples.
         threshold: What chance exceeds in a share of `alpha`; estimated from `splits`, and coarsely
-            where those were stopped early.
+            where those were stopped early; NaN where it was not asked for.
         p_value: Chance of such a distance or a larger one when nothing has changed, in (0, 1].
         alpha: The largest p-value that is an alarm.
         splits: How many random splits were measured; 0 where a formula was used.
@@ -94,7 +108,12 @@ def per_test(false_alarm_rate: float, tests: int) -> float:
 
 
 def calibrate(
-    distance: Distance, aligned: Aligned, alpha: float, rng: np.random.Generator
+    distance: Distance,
+    aligned: Aligned,
+    alpha: float,
+    rng: np.random.Generator,
+    *,
+    thresholds: bool = True,
 ) -> Calibration:
     """Measures two samples and says how likely chance alone gets as far.
 
@@ -103,6 +122,8 @@ def calibrate(
         aligned: Integer counts over the bins that the distance asks for.
         alpha: Rate of false alarms of this one test, in (0, 1).
         rng: Where random numbers come from.
+        thresholds: Whether to make as many splits as a threshold takes, if the outcome is settled
+            with fewer.
 
     Raises:
         ValueError: A sample is empty, or both together have a billion values or more.
@@ -114,9 +135,13 @@ def calibrate(
             f"{distance.name}: expected fewer than a billion values in both samples, received "
             f"{total}. Take a random sample of them."
         )
-    if distance.name == "kolmogorov_smirnov" and aligned.training.size > _MAX_BINS:
-        return _by_formula(value, aligned, alpha)
-    return _by_splits(value, distance, aligned, alpha, rng)
+    if distance.name == "kolmogorov_smirnov":
+        found = _by_formula(value, aligned, alpha)
+        if aligned.training.size > _MAX_BINS or _leaves_no_doubt(found, aligned):
+            return found
+    portions = _portions(math.ceil(1 / alpha - _ROUNDING), thresholds)
+    margin = math.inf if thresholds else _MARGIN
+    return _by_splits(value, alpha, _Splits(distance, aligned, rng), portions, margin)
 
 
 def _by_formula(value: float, aligned: Aligned, alpha: float) -> Calibration:
@@ -128,25 +153,43 @@ def _by_formula(value: float, aligned: Aligned, alpha: float) -> Calibration:
     return Calibration(value=value, threshold=threshold, p_value=p_value, alpha=alpha, splits=0)
 
 
+def _leaves_no_doubt(found: Calibration, aligned: Aligned) -> bool:
+    rows = min(int(aligned.training.sum()), int(aligned.serving.sum()))
+    return rows >= _ENOUGH_ROWS and found.p_value <= _NO_DOUBT * found.alpha
+
+
 def _by_splits(
-    value: float, distance: Distance, aligned: Aligned, alpha: float, rng: np.random.Generator
+    value: float, alpha: float, splits: _Splits, portions: Iterable[int], margin: float
 ) -> Calibration:
-    splits = _Splits(distance, aligned, rng)
-    block = math.ceil(1 / alpha - _ROUNDING)
     reached = value * (1 - _ROUNDING)
-    # One fewer than a round number, as the value that was seen is one more of them.
-    seen = splits.measure(block - 1)
-    blocks = 1
-    while blocks < EXCEEDANCES and (seen >= reached).sum() < EXCEEDANCES:
-        seen = np.concatenate([seen, splits.measure(block)])
-        blocks += 1
+    seen = np.empty(0)
+    for portion in portions:
+        seen = np.concatenate([seen, splits.measure(portion)])
+        hits = int((seen >= reached).sum())
+        # So many of the largest are beyond the threshold.
+        beyond = int(alpha * (1 + _ROUNDING) * (seen.size + 1))
+        if hits >= EXCEEDANCES or (beyond and reached > margin * seen.max()):
+            break
+    largest = np.partition(seen, seen.size - beyond)[-beyond] if beyond else math.nan
     return Calibration(
         value=value,
-        threshold=float(np.partition(seen, seen.size - blocks)[-blocks]),
-        p_value=float((seen >= reached).sum() + 1) / (seen.size + 1),
+        threshold=float(largest),
+        p_value=(hits + 1) / (seen.size + 1),
         alpha=alpha,
         splits=seen.size,
     )
+
+
+def _portions(block: int, thresholds: bool) -> Iterator[int]:
+    """Yields how many splits to make at once: 10 blocks in all, less the value that was seen."""
+    first = block - 1
+    if not thresholds:
+        few = _FEW
+        while few < first:
+            yield few
+            first, few = first - few, 2 * few
+    yield first
+    yield from [block] * (EXCEEDANCES - 1)
 
 
 class _Splits:

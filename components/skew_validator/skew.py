@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from components.skew_validator.alignment import Binning, align
+from components.skew_validator.alignment import Aligned, Binning, align
 from components.skew_validator.calibration import calibrate, per_test
 from components.skew_validator.distances.registry import Distance
 from components.skew_validator.power import detectable_shift
@@ -38,6 +38,7 @@ def check(
     terms: Terms,
     rng: np.random.Generator,
     features: Sequence[str] | None = None,
+    thresholds: bool = True,
 ) -> Verdict:
     """Compares samples of features.
 
@@ -47,6 +48,8 @@ def check(
         terms: Which distances, how often it may err, what it must not miss.
         rng: Where random numbers come from; made by `numpy.random.default_rng`.
         features: Names of those to compare; by default all of either side.
+        thresholds: Whether to tell the threshold also of what does not alarm. It changes no
+            verdict, and most of the time goes into it.
 
     Returns:
         The verdict. What is wrong with the data is never raised.
@@ -63,7 +66,9 @@ def check(
         return Verdict(features=rank(lacking), not_compared=whole, alpha=alpha)
     # A generator each, so that one feature's numbers don't depend on how many another one drew.
     judged = (
-        _Feature(name, terms, alpha, child).compare(baseline.get(name), serving.get(name))
+        _Feature(name, terms, alpha, child, thresholds).compare(
+            baseline.get(name), serving.get(name)
+        )
         for name, child in zip(names, rng.spawn(len(names)), strict=True)
     )
     return Verdict(features=rank(judged), alpha=alpha)
@@ -106,25 +111,32 @@ def _may_alarm(distance: Distance, training: Sample, serving: Sample) -> bool:
 
 
 class _Feature:
-    def __init__(self, name: str, terms: Terms, alpha: float, rng: np.random.Generator) -> None:
+    def __init__(
+        self, name: str, terms: Terms, alpha: float, rng: np.random.Generator, thresholds: bool
+    ) -> None:
         self._name = name
         self._terms = terms
         self._alpha = alpha
         self._rng = rng
+        self._thresholds = thresholds
 
     def compare(self, training: Sample | None, serving: Sample | None) -> FeatureVerdict:
         optional = self._name in self._terms.optional
         if training is None or serving is None or training.kind != serving.kind:
             reason = _refuse(training, serving)
             return FeatureVerdict(feature=self._name, not_compared=reason, optional=optional)
+        distances = self._terms.distances_for(training.kind)
+        # Some distances share their bins, and counting takes longest of all with many rows.
+        aligned = {
+            binning: align(training, serving, binning)
+            for binning in dict.fromkeys(distance.binning for distance in distances)
+        }
         comparisons = tuple(
-            self._measure(distance, training, serving)
-            for distance in self._terms.distances_for(training.kind)
+            self._measure(distance, aligned[distance.binning]) for distance in distances
         )
         return FeatureVerdict(feature=self._name, comparisons=comparisons, optional=optional)
 
-    def _measure(self, distance: Distance, training: Sample, serving: Sample) -> Comparison:
-        aligned = align(training, serving, distance.binning)
+    def _measure(self, distance: Distance, aligned: Aligned) -> Comparison:
         n, m = int(aligned.training.sum()), int(aligned.serving.sum())
         if not (n and m):
             return Comparison(
@@ -138,7 +150,7 @@ class _Feature:
                     f"and {m} of serving.",
                 ),
             )
-        found = calibrate(distance, aligned, self._alpha, self._rng)
+        found = calibrate(distance, aligned, self._alpha, self._rng, thresholds=self._thresholds)
         floor = self._terms.floors.get(distance.name, 0.0)
         status, reason = judge(
             found,

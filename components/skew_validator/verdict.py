@@ -78,12 +78,14 @@ class Comparison:
 
     @property
     def severity(self) -> float:
-        """How far beyond its bound the distance is; 1 at the bound, 0 where nothing was measured.
+        """How far beyond its bound the distance is; 1 at the bound, 0 where there is none.
 
         Divergences grow with the square of a change, so the root of theirs is taken. It ranks
         features for a reader; nothing is decided by it.
         """
         if self.calibration is None or self.calibration.value == 0:
+            return 0.0
+        if math.isnan(self.calibration.threshold):
             return 0.0
         bound = max(self.calibration.threshold, self.floor)
         ratio = self.calibration.value / bound if bound > 0 else math.inf

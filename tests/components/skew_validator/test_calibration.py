@@ -59,6 +59,34 @@ def test_what_is_no_alarm_stops_early_and_an_alarm_takes_all_splits() -> None:
     assert calibrate(distances.get("absence"), of_missing(25), ALPHA, rng).splits == 4999
 
 
+def test_without_a_threshold_it_stops_as_soon_as_the_outcome_is_settled() -> None:
+    def splits(served: int) -> Calibration:
+        rng = np.random.default_rng(1)
+        return calibrate(distances.get("absence"), of_missing(served), ALPHA, rng, thresholds=False)
+
+    near, far = splits(7), splits(25)
+    assert near.splits == 64
+    assert np.isnan(near.threshold)
+    assert not near.significant
+    assert far.splits == 499
+    assert far.significant
+    assert far.value > far.threshold
+    # Fifteen of the 25 served rows miss it, where eight would be expected: between the two.
+    between = splits(15)
+    assert between.significant
+    assert between.splits == 4999
+
+
+@pytest.mark.parametrize("served", range(26))
+def test_thresholds_change_no_outcome(served) -> None:
+    expected = exact_p_value(served)
+    if ALPHA / 2 < expected < 2 * ALPHA:
+        return
+    rng = np.random.default_rng(served)
+    found = calibrate(distances.get("absence"), of_missing(served), ALPHA, rng, thresholds=False)
+    assert found.significant == (expected <= ALPHA)
+
+
 def test_a_p_value_is_never_below_what_the_splits_can_tell() -> None:
     far = Aligned(training=np.array([1000, 0]), serving=np.array([0, 1000]))
     found = calibrate(distances.get("jensen_shannon"), far, 0.01, np.random.default_rng(1))
@@ -125,6 +153,18 @@ def test_of_few_numbers_splits_give_it(shift) -> None:
     expected = stats.ks_2samp(x, y, method="exact").pvalue
     error = 4 * np.sqrt(expected / found.splits) + 1.5 / found.splits
     assert found.p_value == pytest.approx(expected, abs=error)
+
+
+@pytest.mark.parametrize(("n", "m", "tied"), [(200, 200, 1), (500, 100, 1), (400, 300, 4)])
+def test_where_it_leaves_no_doubt_the_formula_says_what_all_splits_would(n, m, tied) -> None:
+    x, y = (np.round(tied * sample) / tied for sample in continuous(n, m, 1.0))
+    found = kolmogorov(x, y, 0.001)
+    assert found.splits == 0
+    assert found.significant
+    # Values that are tied make a large distance less likely still.
+    assert stats.ks_2samp(x, y, method="exact").pvalue < 0.001
+    few = kolmogorov(x[:90], y[:90], 0.001)
+    assert few.splits > 0
 
 
 def test_a_p_value_beyond_floating_point_is_above_zero() -> None:

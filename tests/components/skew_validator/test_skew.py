@@ -183,7 +183,7 @@ def test_one_needed_feature_that_is_absent_keeps_all_from_being_blessed() -> Non
 def test_a_significant_difference_below_its_floor_is_fine() -> None:
     samples = normal(50_000), normal(50_000, seed=2, mean=0.05)
     assert compare(*samples).status is Status.ALARM
-    terms = Terms(floors={"kolmogorov_smirnov": 0.1})
+    terms = Terms(floors={"kolmogorov_smirnov": 0.1, "psi": 0.1})
     assert compare(*samples, terms).status is Status.OK
 
 
@@ -191,8 +191,29 @@ def test_the_rate_is_shared_by_the_tests_that_can_alarm() -> None:
     training = {"x": normal(300, missing=1), "y": normal(300), "z": normal(300)}
     serving = {"x": normal(300), "y": normal(300)}
     verdict = check(training, serving, terms=Terms(), rng=np.random.default_rng(1))
-    # Two of x, one of y, which misses no value; z cannot be compared.
-    assert verdict.alpha == pytest.approx(0.01 / 3)
+    # Three of x, two of y, which misses no value; z cannot be compared.
+    assert verdict.alpha == pytest.approx(0.01 / 5)
+
+
+def test_without_thresholds_the_verdict_is_the_same() -> None:
+    training = {"same": normal(400), "moved": normal(400), "absent": normal(400)}
+    serving = {"same": normal(400, seed=2), "moved": normal(400, seed=3, mean=1.0)}
+    full, quick = (
+        check(
+            training,
+            serving,
+            terms=Terms(),
+            rng=np.random.default_rng(1),
+            thresholds=thresholds,
+        )
+        for thresholds in (True, False)
+    )
+    assert {one.feature: one.status for one in quick.features} == {
+        one.feature: one.status for one in full.features
+    }
+    [same] = [one for one in quick.features if one.feature == "same"]
+    assert all(one.calibration and one.calibration.splits < 200 for one in same.comparisons)
+    assert same.severity == 0
 
 
 def test_the_same_seed_gives_the_same_verdict() -> None:

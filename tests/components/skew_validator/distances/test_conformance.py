@@ -100,5 +100,7 @@ def test_different_bins_are_refused(name) -> None:
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"no distance 'ks': expected one of absence, chi_square"):
+    with pytest.raises(
+        ValueError, match=r"no distance 'ks': expected one of absence, anderson_darling"
+    ):
         distances.get("ks")

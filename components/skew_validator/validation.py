@@ -1,0 +1,381 @@
+"""Compares what was served with a baseline, in every way there is, and ranks what it finds.
+
+    schema        what was served obeys the schema of the environment         schema_skew
+    distribution  features are distributed as in training                     skew
+    drift         the same, when compared with what was served before
+    comparator    the schema's own thresholds hold                            comparators
+    feature       rows of the same entity have the same values                feature_skew
+    prediction    predictions are distributed as those on the eval split      skew
+
+Of the identifiers of entities, one with a value of its own in most served rows is not compared: it
+is another one in each row. Others, such as the carrier of a flight, are features like all.
+
+All that rests on chance, predictions included, shares one rate of false alarms. A feature that the
+schema requires and no row has is an alarm of kind "schema" and is not compared besides. One that
+the schema does not require may stay uncompared.
+
+Takes what was read and gives plain data; files are left to `executor`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+
+from components.prediction_log_example_gen import keys as log
+from components.skew_validator import (
+    anomalies,
+    comparators,
+    distances,
+    findings,
+    keys,
+    pictures,
+    schema_skew,
+    sentences,
+    sightings,
+)
+from components.skew_validator.alignment import align
+from components.skew_validator.calibration import calibrate
+from components.skew_validator.findings import Finding, Findings, Measure
+from components.skew_validator.ranking import cause_of, rank, status_of
+from components.skew_validator.rows import Column, Rows
+from components.skew_validator.sample import Sample
+from components.skew_validator.samples import Feature, features, sample_of
+from components.skew_validator.served import notes, of_version, period, versions
+from components.skew_validator.settings import Settings
+from components.skew_validator.skew import check
+from components.skew_validator.verdict import (
+    Comparison,
+    FeatureVerdict,
+    NotCompared,
+    Status,
+    Verdict,
+)
+
+_CHANGED = (
+    "See whether the change is real: if so, retrain on newer data; if not, mend how the feature is "
+    "computed for serving."
+)
+_PREDICTIONS = (
+    "Look at the features that changed, and at whether the model that serves is the one that is "
+    "compared with."
+)
+_LONGER = "Take a longer window, or more of the requests into the log."
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Data:
+    """What is compared.
+
+    Attributes:
+        schema: With its environments.
+        serving: What was served, with `ringway_*` columns where there are any.
+        serving_statistics: TFDV's of what was served.
+        baseline: What to compare with; None where there is none.
+        baseline_statistics: TFDV's of the baseline; None where there is none.
+        predictions: Those of the baseline, or why there are none; None where predictions are not
+            to be compared.
+        mismatches: What the comparison row by row found.
+    """
+
+    schema: schema_pb2.Schema
+    serving: Rows
+    serving_statistics: statistics_pb2.DatasetFeatureStatisticsList
+    baseline: Rows | None = None
+    baseline_statistics: statistics_pb2.DatasetFeatureStatisticsList | None = None
+    predictions: Column | NotCompared | None = None
+    mismatches: Sequence[Finding] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Question:
+    """How it is compared, and what it is called.
+
+    Attributes:
+        settings: What it is held to.
+        against: "training" or "previous".
+        environment: The schema's, which what was served has to obey.
+        label: The column that is predicted; "" for none.
+        model_version: Whose predictions are compared; "" for those of all.
+        seed: Of the random splits.
+        title: Of the report.
+        training_what: Which rows the baseline is.
+        serving_what: Which rows were served; "" for their times.
+        counts: What the log's report tells.
+    """
+
+    settings: Settings = dataclasses.field(default_factory=Settings)
+    against: str = keys.TRAINING
+    environment: str = "SERVING"
+    label: str = ""
+    model_version: str = ""
+    seed: int = 0
+    title: str = "Skew"
+    training_what: str = ""
+    serving_what: str = ""
+    counts: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+
+def validate(data: Data, question: Question) -> tuple[Findings, anomalies_pb2.Anomalies]:
+    """Compares, and returns what was found, for people and for stock tools.
+
+    What is wrong with the data is never raised.
+    """
+    return _Validation(data, question).run()
+
+
+class _Validation:
+    def __init__(self, data: Data, question: Question) -> None:
+        self._data = data
+        self._question = question
+        self._terms = question.settings.terms
+        self._features: dict[str, Feature] = {}
+
+    def run(self) -> tuple[Findings, anomalies_pb2.Anomalies]:
+        data = self._data
+        tfdv, found = self._hold_to_schema()
+        self._features = {one.name: one for one in self._compared(found)}
+        training, serving = self._samples()
+        lacking = self._add_predictions(training, serving)
+        optional = self._terms.optional | {
+            name for name, feature in self._features.items() if not feature.required
+        }
+        verdict = check(
+            training if data.baseline else None,
+            serving,
+            terms=dataclasses.replace(self._terms, optional=frozenset(optional)),
+            rng=np.random.default_rng(self._question.seed),
+            features=sorted({*self._features, *training, *serving}),
+        )
+        found += lacking
+        found += self._of_distributions(verdict, training, serving)
+        found += self._of_comparators(verdict, training, serving)
+        found += data.mismatches
+        ranked = rank(found)
+        return self._findings(ranked, verdict), anomalies.with_findings(tfdv, data.schema, ranked)
+
+    def _hold_to_schema(self) -> tuple[anomalies_pb2.Anomalies | None, list[Finding]]:
+        data, question = self._data, self._question
+        asked = schema_skew.validate(
+            data.serving_statistics,
+            data.schema,
+            question.environment,
+            label=question.label,
+            false_alarm_rate=self._terms.false_alarm_rate,
+        )
+        if isinstance(asked, NotCompared):
+            return None, [_not_compared("schema", "", asked.detail)]
+        found = schema_skew.findings_of(asked, data.schema, data.serving.seen)
+        return asked, [
+            dataclasses.replace(
+                one,
+                first_seen=sightings.first_offence(data.serving, data.schema, one.feature),
+            )
+            for one in found
+        ]
+
+    def _compared(self, found: Sequence[Finding]) -> Iterable[Feature]:
+        data = self._data
+        alarms = {one.feature for one in found if one.status == findings.ALARM}
+        for feature in features(data.schema, self._question.environment):
+            served = _has_values(data.serving, feature.name)
+            trained = data.baseline is not None and _has_values(data.baseline, feature.name)
+            known = feature.name in alarms or feature.name == self._question.label
+            identifies = feature.name in self._question.settings.identifiers
+            if identifies and _tells_rows_apart(data.serving, feature.name):
+                continue
+            if not served and (known or not (trained or feature.required)):
+                continue
+            yield feature
+
+    def _samples(self) -> tuple[dict[str, Sample], dict[str, Sample]]:
+        training = {}
+        serving = {}
+        baseline = self._data.baseline
+        for name, feature in self._features.items():
+            if baseline and baseline.count and (name in baseline.columns or not feature.required):
+                training[name] = sample_of(baseline, feature)
+            if name in self._data.serving.columns or not feature.required:
+                serving[name] = sample_of(self._data.serving, feature)
+        return training, serving
+
+    def _add_predictions(
+        self, training: dict[str, Sample], serving: dict[str, Sample]
+    ) -> list[Finding]:
+        expected = self._data.predictions
+        if expected is None:
+            return []
+        if isinstance(expected, NotCompared):
+            return [_not_compared("prediction", log.PREDICTION, expected.detail)]
+        rows = self._data.serving
+        which = of_version(rows, self._question.model_version)
+        served = rows.columns.get(log.PREDICTION)
+        if served is None or not (served.present & which).any():
+            version = self._question.model_version
+            whose = f" of version {version}" if version else ""
+            detail = f"expected served predictions{whose}, received none."
+            return [_not_compared("prediction", log.PREDICTION, detail)]
+        whole = all(_is_class(column) for column in (served, expected))
+        feature = Feature(name=log.PREDICTION, categorical=whole, required=True)
+        count = expected.present.size
+        offline = Rows(columns={log.PREDICTION: expected}, count=count, seen=count)
+        training[log.PREDICTION] = sample_of(offline, feature)
+        serving[log.PREDICTION] = sample_of(rows, feature, which)
+        return []
+
+    def _of_distributions(
+        self, verdict: Verdict, training: Mapping[str, Sample], serving: Mapping[str, Sample]
+    ) -> list[Finding]:
+        if verdict.not_compared:
+            detail = verdict.not_compared.detail
+            return [_not_compared(self._kind(""), "", detail)]
+        return [self._of_feature(one, verdict.alpha, training, serving) for one in verdict.features]
+
+    def _of_feature(
+        self,
+        verdict: FeatureVerdict,
+        alpha: float,
+        training: Mapping[str, Sample],
+        serving: Mapping[str, Sample],
+    ) -> Finding:
+        name = verdict.feature
+        both = (training[name], serving[name]) if name in training and name in serving else None
+        reason, remedy, first_seen = "", "", ""
+        if verdict.status is Status.ALARM and both:
+            reason = sentences.change(verdict, *both)
+            remedy = _PREDICTIONS if name == log.PREDICTION else _CHANGED
+            first_seen = self._first_seen(verdict, alpha, both[0])
+        elif verdict.status is Status.NOT_COMPARED:
+            reason = " ".join(dict.fromkeys(one.detail for one in verdict.reasons))
+            remedy = _LONGER
+        else:
+            reason = sentences.unchanged(verdict)
+        return Finding(
+            kind=self._kind(name),
+            feature=name,
+            status=verdict.status.value,
+            severity=verdict.severity,
+            reason=reason,
+            remedy=remedy,
+            measures=tuple(_measure(one) for one in verdict.comparisons),
+            histogram=pictures.draw(*both) if both else None,
+            first_seen=first_seen,
+            optional=verdict.optional,
+        )
+
+    def _first_seen(self, verdict: FeatureVerdict, alpha: float, training: Sample) -> str:
+        rows = self._data.serving
+        alarms = [one for one in verdict.comparisons if one.status is Status.ALARM]
+        worst = max(alarms, key=lambda one: one.severity)
+        distance = distances.get(worst.distance)
+        whose = self._question.model_version if verdict.feature == log.PREDICTION else ""
+        considered = of_version(rows, whose)
+        feature = self._features.get(verdict.feature) or Feature(
+            name=verdict.feature, categorical=training.kind == "categorical", required=True
+        )
+
+        def differs(which: np.ndarray) -> bool:
+            part = sample_of(rows, feature, which & considered)
+            if part.kind != training.kind:
+                return False
+            aligned = align(training, part, distance.binning)
+            if not aligned.serving.sum():
+                return False
+            rng = np.random.default_rng([self._question.seed, 1])
+            found = calibrate(distance, aligned, alpha, rng, thresholds=False)
+            return found.significant and found.value > worst.floor
+
+        return sightings.first_change(rows, differs)
+
+    def _of_comparators(
+        self, verdict: Verdict, training: Mapping[str, Sample], serving: Mapping[str, Sample]
+    ) -> list[Finding]:
+        data = self._data
+        if verdict.not_compared or not data.baseline_statistics:
+            return []
+        measured = comparators.measure(
+            data.baseline_statistics,
+            data.serving_statistics,
+            data.schema,
+            against=self._question.against,
+            names=self._features.keys(),
+            samples={
+                name: (training[name], serving[name]) for name in training.keys() & serving.keys()
+            },
+        )
+        verdicts = {one.feature: one for one in verdict.features}
+        found = []
+        for one in measured:
+            finding = comparators.judge(one, verdicts.get(one.feature))
+            optional = verdicts[one.feature].optional if one.feature in verdicts else False
+            found.append(dataclasses.replace(finding, optional=optional))
+        return found
+
+    def _kind(self, name: str) -> str:
+        if name == log.PREDICTION:
+            return "prediction"
+        return "distribution" if self._question.against == keys.TRAINING else "drift"
+
+    def _findings(self, ranked: tuple[Finding, ...], verdict: Verdict) -> Findings:
+        data, question = self._data, self._question
+        compared = any(one.status is Status.OK for one in verdict.features)
+        status = status_of(ranked, compared=compared)
+        return Findings(
+            title=question.title,
+            against=question.against,
+            status=status,
+            cause=cause_of(ranked) if status != findings.OK else "",
+            findings=ranked,
+            training_rows=data.baseline.seen if data.baseline else 0,
+            serving_rows=data.serving.seen,
+            training_what=question.training_what,
+            serving_what=question.serving_what or period(data.serving),
+            model_versions=versions(data.serving),
+            counts=dict(question.counts),
+            alpha=verdict.alpha,
+            false_alarm_rate=self._terms.false_alarm_rate,
+            notes=tuple(notes(data.baseline, data.serving)),
+        )
+
+
+def _not_compared(kind: str, feature: str, detail: str) -> Finding:
+    return Finding(
+        kind=kind, feature=feature, status=findings.NOT_COMPARED, reason=detail, remedy=""
+    )
+
+
+def _measure(comparison: Comparison) -> Measure:
+    found = comparison.calibration
+    known = found is not None and not math.isnan(found.threshold)
+    return Measure(
+        distance=comparison.distance,
+        value=found.value if found else 0.0,
+        threshold=found.threshold if found and known else None,
+        p_value=found.p_value if found else None,
+        floor=comparison.floor,
+        training=comparison.training,
+        serving=comparison.serving,
+        status=comparison.status.value,
+    )
+
+
+def _has_values(rows: Rows, name: str) -> bool:
+    column = rows.columns.get(name)
+    return column is not None and bool(column.present.any())
+
+
+def _tells_rows_apart(rows: Rows, name: str) -> bool:
+    """Returns whether a column has a value of its own in most rows: those of other rows differ."""
+    column = rows.columns.get(name)
+    if column is None or not column.present.any():
+        return False
+    values = column.values[column.present]
+    return bool(np.unique(values).size > values.size / 2)
+
+
+def _is_class(column: Column) -> bool:
+    return column.names is not None or column.values.dtype.kind in "iu"
