@@ -4,12 +4,16 @@ Each round runs both from an empty folder (cold), runs both again until a rerun 
 (the first rerun after a first blessing judges the model against itself), and then times reruns with
 nothing changed. Prints every time, the medians, and the ratios of medians with their spread.
 
+Ringway reads the data through Arrow, as it does by default, unless told to take stock's component:
+
     python benchmarks/pipeline.py --rounds 3
+    python benchmarks/pipeline.py --rounds 3 --example-gen csv
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import statistics
 import subprocess
@@ -28,9 +32,10 @@ def stock(folder: Path) -> None:
     _run([sys.executable, "-m", "benchmarks.stock_taxi", str(folder)], folder)
 
 
-def ringway(folder: Path) -> None:
+def ringway(folder: Path, example_gen: str) -> None:
     """Runs the pipeline under Ringway."""
-    _run([sys.executable, "-m", "pipelines.cli.main", "run", "taxi"], folder)
+    command = [sys.executable, "-m", "pipelines.cli.main", "run", "taxi"]
+    _run([*command, "--set", f"example_gen={example_gen}"], folder)
 
 
 def _run(command: list[str], folder: Path) -> None:
@@ -67,18 +72,23 @@ def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3, help="how often each is run [3]")
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--example-gen", choices=["arrow", "csv"], default="arrow")
+    chosen = parser.parse_args()
+    rounds = chosen.rounds
+    sides: dict[str, Callable[[Path], None]] = {
+        "stock": stock,
+        "ringway": functools.partial(ringway, example_gen=chosen.example_gen),
+    }
     times: dict[tuple[str, str], list[float]] = {}
     for number in range(rounds):
         with tempfile.TemporaryDirectory() as temporary:
             root = Path(temporary)
             for phase in ("cold", *["settling"] * SETTLING_RUNS, "unchanged"):
                 # Who goes first changes every round, so that neither always meets warm caches.
-                runners = [stock, ringway] if number % 2 == 0 else [ringway, stock]
-                for run in runners:
-                    seconds = _seconds(run, root / run.__name__)
-                    print(f"round {number + 1}: {run.__name__} {phase} {seconds:.1f} s", flush=True)
-                    times.setdefault((run.__name__, phase), []).append(seconds)
+                for name in sorted(sides, reverse=number % 2 == 0):
+                    seconds = _seconds(sides[name], root / name)
+                    print(f"round {number + 1}: {name} {phase} {seconds:.1f} s", flush=True)
+                    times.setdefault((name, phase), []).append(seconds)
     print()
     _report("cold", times["ringway", "cold"], times["stock", "cold"], 0.5)
     _report("unchanged", times["ringway", "unchanged"], times["stock", "unchanged"], 0.1)

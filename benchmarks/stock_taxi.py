@@ -12,8 +12,8 @@ from pathlib import Path
 from tfx import v1 as tfx
 
 from pipelines.config import to_dict
+from pipelines.tabular.evaluation import eval_config
 from pipelines.taxi.config import CONFIG
-from pipelines.taxi.evaluation import eval_config
 
 TAXI = Path(__file__).resolve().parent.parent / "pipelines" / "taxi"
 

@@ -25,6 +25,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from components.arrow_example_gen import spans
+from components.arrow_example_gen.errors import InputError
 from pipelines import typed_values
 from pipelines.errors import UsageError
 from pipelines.typed_values import ConfigValueError, PositiveInt, Probability, Seed
@@ -32,7 +34,6 @@ from pipelines.typed_values import ConfigValueError, PositiveInt, Probability, S
 # Kubeflow Pipelines accepts no other pipeline names, so no runner gets one.
 _PIPELINE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
 _IMPORT_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
-_SPAN_RANGE = re.compile(r"[1-9][0-9]*|[0-9]+:[0-9]+")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -87,7 +88,8 @@ class SkewConfig:
     """How what is served is compared with what was trained on.
 
     Attributes:
-        numeric: Names of the distances that numeric features are measured by.
+        numeric: Names of the distances that numeric features are measured by; empty for the
+            component's own choice.
         categorical: Likewise for the others.
         floors: Pairs of a distance and what it must exceed to alarm, however significant it is.
         false_alarm_rate: Chance of one alarm or more in a whole check when nothing has changed.
@@ -103,8 +105,8 @@ class SkewConfig:
             tensors, beside "" for texts and NaN for floats.
     """
 
-    numeric: tuple[str, ...] = ("kolmogorov_smirnov", "absence", "whole_numbers")
-    categorical: tuple[str, ...] = ("chi_square", "absence")
+    numeric: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
     floors: tuple[tuple[str, float], ...] = ()
     false_alarm_rate: Probability = 0.01
     detectable_shift: Probability = 0.2
@@ -190,12 +192,7 @@ class PipelineConfig:
         for key in ("input_pattern", "schema_path", "label"):
             if not getattr(self, key):
                 raise ConfigValueError(key, "expected a string with at least one character")
-        if self.span_range and not _SPAN_RANGE.fullmatch(self.span_range):
-            raise ConfigValueError(
-                "span_range",
-                "expected a number of spans such as '8', or a first and a last one such as '5:12', "
-                f"received {self.span_range!r}",
-            )
+        self._check_span_range()
         for key in ("data_fn", "preprocessing_fn", "run_fn", "tuner_fn", "eval_config_fn"):
             if key == "data_fn" and not self.data_fn:
                 continue
@@ -205,6 +202,15 @@ class PipelineConfig:
                     "expected an import path such as 'pipelines.taxi.model.run_fn', "
                     f"received {getattr(self, key)!r}",
                 )
+
+    def _check_span_range(self) -> None:
+        if not self.span_range:
+            return
+        try:
+            spans.wanted(self.span_range)
+        except InputError as error:
+            text = str(error)
+            raise ConfigValueError("span_range", text[0].lower() + text[1:].rstrip(".")) from error
 
 
 ConfigT = TypeVar("ConfigT", bound=PipelineConfig)

@@ -1,8 +1,8 @@
 """Reads CSV files the way CsvExampleGen does, keeping the line numbers that it forgets.
 
-CsvExampleGen takes every entry of its folder; splits the header at each comma without minding
-quotes; and lets a record go on over line breaks until its quotes are even. What it would choke on
-is raised here as a `CsvRowError` that names file and line. Whether the values are right is left to
+CsvExampleGen, and ArrowExampleGen after it, splits the header at each comma without minding quotes,
+and lets a record go on over line breaks until its quotes are even. What it would choke on is raised
+here as a `CsvRowError` that names file and line. Whether the values are right is left to
 `pipelines.diagnosis`, whether the columns are to `pipelines.preflight`.
 
 Source: tfx/components/example_gen/csv_example_gen/executor.py, tfx_bsl/coders/csv_decoder.py.
@@ -25,7 +25,7 @@ MAX_RECORD_BYTES = 4 * 2**20
 _SIGNATURES = {
     b"\x1f\x8b": ("gzip-compressed", "Unpack it first, for example with gunzip."),
     b"PK\x03\x04": ("a zip archive or a spreadsheet", "Unpack it, or export it as CSV."),
-    b"PAR1": ("a Parquet file", "Convert it to CSV."),
+    b"PAR1": ("a Parquet file", "Name it .parquet, or convert it to CSV."),
     b"\xff\xfe": ("UTF-16 text", "Save it as UTF-8."),
     b"\xfe\xff": ("UTF-16 text", "Save it as UTF-8."),
     b"\xef\xbb\xbf": (
@@ -103,7 +103,7 @@ def _open(path: Path) -> BinaryIO:
     except OSError as error:
         raise DataError(
             f"{path}: cannot be read: {error.strerror}",
-            remedy="CsvExampleGen reads each entry of its folder; allow it to, or move this one.",
+            remedy="Allow the user that runs ringway to read it, or move it out of the folder.",
         ) from error
 
 

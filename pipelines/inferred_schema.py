@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from components.arrow_example_gen.formats import Format
 from pipelines.errors import DataError, MetadataError, UsageError
 from pipelines.preflight import DataFolder
 
@@ -88,15 +89,24 @@ def infer(folder: DataFolder) -> schema_pb2.Schema:
 
     Args:
         folder: What `pipelines.preflight.check_data` let pass.
+
+    Raises:
+        UsageError: The files are no CSV.
     """
+    if folder.format is not Format.CSV:
+        raise UsageError(
+            f"{folder.files[0]}: expected CSV, from which a schema is drafted, received "
+            f"{folder.format.value}",
+            remedy="Write some of its rows as CSV into a folder, and name that.",
+        )
     tfdv = _import_tfdv()
     # TFDV takes a pattern and leaves its output behind. Links give it a path without characters
     # that mean something in patterns, and a folder that goes away.
     with tempfile.TemporaryDirectory(prefix="ringway-infer-") as scratch:
         links = Path(scratch, "data")
         links.mkdir()
-        for path in folder.files:
-            (links / path.name).symlink_to(path.resolve())
+        for number, path in enumerate(folder.files):  # names may come again in another span
+            (links / f"{number}-{path.name}").symlink_to(path.resolve())
         statistics = tfdv.generate_statistics_from_csv(
             data_location=str(links / "*"), output_path=str(Path(scratch, "statistics.tfrecord"))
         )

@@ -1,16 +1,16 @@
 """Looks at a run's inputs before anything heavy is imported or anything is written.
 
-Each check raises a `DataError` that names the file, column or row, and what to do. Of each data
-file only the header and the first rows are read, so the cost grows with the number of files but
-not with their rows; faults further down are found by `pipelines.diagnosis` once a run stopped.
-What the values should be is left to ExampleValidator.
+Each check raises a `DataError` that names the file, column or row, and what to do. Of the data
+files that the run will read, those of its spans, only the header and the first rows are read, so
+the cost grows with the number of files but not with their rows; faults further down are found by
+`pipelines.diagnosis` once a run stopped. Which files those are is told by `pipelines.data_files`;
+what the values should be is left to ExampleValidator.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
-import itertools
 import os
 import tempfile
 from collections.abc import Sequence
@@ -18,9 +18,11 @@ from pathlib import Path
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from pipelines import csv_rows, schema_file
+from components.arrow_example_gen.formats import Format
+from pipelines import data_files, schema_file
 from pipelines.config import PipelineConfig
-from pipelines.errors import DataError
+from pipelines.data_files import EVERY_FILE
+from pipelines.errors import DataError, UsageError
 
 ROWS_CHECKED = 10
 MIN_FREE_BYTES = 256 * 2**20
@@ -28,15 +30,21 @@ MIN_FREE_BYTES = 256 * 2**20
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DataFolder:
-    """What CsvExampleGen will read.
+    """What the example generator will read.
 
     Attributes:
-        files: Its files, sorted by name.
-        columns: The header that all of them have.
+        files: Its files, sorted by name within a span, the oldest span first.
+        columns: The columns that all of them have.
+        format: What they hold.
+        spans: Numbers of the spans that they are of; none where the folder has no spans.
+        note: A sentence where fewer spans exist than are asked for; otherwise empty.
     """
 
     files: tuple[Path, ...]
     columns: tuple[str, ...]
+    format: Format = Format.CSV
+    spans: tuple[int, ...] = ()
+    note: str = ""
 
 
 def check(
@@ -45,16 +53,19 @@ def check(
     """Makes every check of this module for one run.
 
     Args:
-        config: The run's configuration.
+        config: The run's configuration, with its data folder as `pipelines.data_folder` finds it.
         root: Folder of the workspace; need not exist yet.
         min_free_bytes: Space that the run may need there.
 
     Raises:
         DataError: The run cannot start.
+        UsageError: The example generator cannot do what is asked of it.
     """
     check_root(root, min_free_bytes)
     schema = schema_file.read(Path(config.schema_path))
-    folder = check_data(Path(config.data_root))
+    folder = check_data(Path(config.data_root), config.input_pattern, config.span_range)
+    if config.example_gen == "csv":
+        _check_stock(folder, config.span_range)
     check_columns(folder, schema)
     return folder
 
@@ -91,33 +102,63 @@ def check_root(root: Path, min_free_bytes: int = MIN_FREE_BYTES) -> None:
         )
 
 
-def check_data(data_root: Path) -> DataFolder:
-    """Checks that CsvExampleGen could begin to read a folder.
+def check_data(data_root: Path, pattern: str = EVERY_FILE, span_range: str = "") -> DataFolder:
+    """Checks that an example generator could begin to read a folder.
+
+    Args:
+        data_root: The folder.
+        pattern: Which of its files are read.
+        span_range: Which spans of them; the last one if empty.
 
     Raises:
-        DataError: The folder is missing or empty, a file in it is no CSV, a header names a column
-            twice or differs from the other files', one of the first rows does not fit the
-            header, or there is no row at all.
+        DataError: The folder is missing or empty, a file in it is neither CSV nor Parquet, its
+            columns have a name twice or differ from the other files', one of the first rows does
+            not fit the header, a span is missing, or there is no row at all.
+        UsageError: The pattern makes no sense, or has no spans although a range is asked for.
     """
-    files = _list_files(data_root)
-    headers = [csv_rows.header(path) for path in files]
+    listing = data_files.listed(data_root, pattern, span_range)
+    files = listing.files
+    kind = data_files.common_format(files)
+    headers = [data_files.columns(path) for path in files]
     for path, columns in zip(files, headers, strict=True):
-        _check_header(path, columns)
+        _check_header(path, columns, kind)
         if columns != headers[0]:
             difference = _difference(headers[0], columns)
             raise DataError(
-                f"{path}: expected the header of {files[0].name}, {difference}",
-                remedy="Give all files of the folder the same columns in the same order, or move "
-                "this one out of it.",
+                f"{path}: expected the header of {_beside(files[0], path)}, {difference}",
+                remedy="Give all files that are read the same columns in the same order, or move "
+                "this one out of the folder.",
             )
-    row_counts = [len(list(itertools.islice(csv_rows.records(p), ROWS_CHECKED))) for p in files]
+    row_counts = [data_files.count_rows(path, ROWS_CHECKED) for path in files]
     if not any(row_counts):
         raise DataError(
             f"{files[0]}: expected rows below the header, found none"
             + (f", nor in the other {len(files) - 1} files" if len(files) > 1 else ""),
             remedy="Put at least one file with examples into the data folder.",
         )
-    return DataFolder(files=tuple(files), columns=tuple(headers[0]))
+    return DataFolder(
+        files=files,
+        columns=tuple(headers[0]),
+        format=kind,
+        spans=listing.spans,
+        note=listing.note,
+    )
+
+
+def _check_stock(folder: DataFolder, span_range: str) -> None:
+    remedy = "Drop --set example_gen=csv: ArrowExampleGen does."
+    if folder.format is not Format.CSV:
+        raise UsageError(
+            f"example_gen: stock CsvExampleGen does not read {folder.format.value}, which "
+            f"{folder.files[0]} is",
+            remedy=remedy,
+        )
+    if len(folder.spans) > 1:
+        raise UsageError(
+            f"example_gen: stock CsvExampleGen reads one span, span_range {span_range!r} asks for "
+            f"{len(folder.spans)}",
+            remedy=f"{remedy} Or ask for one span: --span-range 1",
+        )
 
 
 def check_columns(
@@ -140,57 +181,29 @@ def check_columns(
         )
 
 
-def _list_files(data_root: Path) -> list[Path]:
-    remedy = "Name a folder of CSV files with: --set data_root=FOLDER"
-    try:
-        entries = sorted(data_root.iterdir())
-    except FileNotFoundError as error:
-        raise DataError(f"data folder {data_root}: does not exist", remedy=remedy) from error
-    except NotADirectoryError as error:
-        raise DataError(
-            f"data folder {data_root}: expected a folder, received a file",
-            remedy=f"Name the folder that holds it: --set data_root={data_root.parent}",
-        ) from error
-    except OSError as error:
-        raise DataError(
-            f"data folder {data_root}: cannot be read: {error.strerror}",
-            remedy="Allow the user that runs ringway to read and enter that folder.",
-        ) from error
-    if not entries:
-        raise DataError(f"data folder {data_root}: is empty", remedy=remedy)
-    if not any(entry.suffix.lower() == ".csv" for entry in entries):
-        found = ", ".join(entry.name for entry in entries[:5])
-        raise DataError(
-            f"data folder {data_root}: expected CSV files, found {found}"
-            + (f" and {len(entries) - 5} more" if len(entries) > 5 else ""),
-            remedy=remedy,
-        )
-    for entry in entries:
-        if not entry.is_file():
-            raise DataError(
-                f"data folder {data_root}: expected files only, but {entry.name!r} is none",
-                remedy="CsvExampleGen reads each entry of the folder; move this one out of it.",
-            )
-    return entries
+def _beside(first: Path, path: Path) -> str:
+    """Returns a file's name, with its folder where that is another one's."""
+    return first.name if first.parent == path.parent else str(first)
 
 
-def _check_header(path: Path, columns: Sequence[str]) -> None:
+def _check_header(path: Path, columns: Sequence[str], kind: Format) -> None:
+    place = f"{path}, line 1" if kind is Format.CSV else f"{path}"
     seen: dict[str, int] = {}
     for position, name in enumerate(columns, start=1):
         if not name:
             raise DataError(
-                f"{path}, line 1: column {position} has no name",
+                f"{place}: column {position} has no name",
                 remedy="Name it, or drop it (pandas writes one unless told index=False).",
             )
-        if '"' in name:
+        if kind is Format.CSV and '"' in name:
             raise DataError(
-                f"{path}, line 1: expected column names without quotes, received {name}",
-                remedy="Take the quotes off; CsvExampleGen would make them part of the name.",
+                f"{place}: expected column names without quotes, received {name}",
+                remedy="Take the quotes off; they would become part of the name.",
             )
         first = seen.setdefault(name, position)
         if first < position:
             raise DataError(
-                f"{path}, line 1: column {name!r} stands there twice, at {first} and {position}",
+                f"{place}: column {name!r} stands there twice, at {first} and {position}",
                 remedy="Rename or drop one of them.",
             )
 

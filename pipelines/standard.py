@@ -1,16 +1,19 @@
 """The continuous-training pipeline, as a function of its arguments.
 
     examples ─► statistics ─► inferred schema (to compare with the curated one)
-       │             └──────► anomalies ─ ─ ─ ┐ stop the run
+       │             └──────► anomalies ─ ─ ─ ┤ stop the run
+       ├───► data quality (where rules are) ─ ┘
        └─► transform ─► tuner ─► trainer ─┬─► evaluator ────────┬─► pusher
              curated schema        ▲      │       ▲             │
                     best hyperparameters  │  latest blessed     │
                                           │      model          │
                                           └─► serving validator ┘
 
-All components are stock but the serving validator, which looks at the model as a server has it,
-beside Evaluator rather than after it, since it takes half as long and a core is idle. Pusher pushes
-the validator's copy, which has warm-up requests. What is done with the components' results
+Three components are not stock: ArrowExampleGen, for which stock CsvExampleGen can stand in; the
+data quality validator, which is there where the configuration names rules; and the serving
+validator, which looks at the model as a server has it, beside Evaluator rather than after it, since
+it takes half as long and a core is idle. Pusher pushes its copy, which has warm-up requests. What
+is done with the components' results
 (stopping at anomalies, reusing a search) is left to the runner; what is special to a data set to
 `pipelines/<name>/`.
 """
@@ -35,6 +38,7 @@ from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.components.trainer.component import Trainer
 from tfx.components.transform.component import Transform
 from tfx.components.tuner.component import Tuner
+from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
     LatestBlessedModelStrategy,
@@ -43,6 +47,8 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import example_gen_pb2, pusher_pb2, trainer_pb2
 from tfx.types import channel, standard_artifacts
 
+from components.arrow_example_gen import ArrowExampleGen, span_range, spans
+from components.data_quality_validator import DataQualityValidator
 from components.serving_validator import ServingValidator
 from pipelines.config import PipelineConfig, to_dict
 from pipelines.lineage.store import connection_config
@@ -57,7 +63,8 @@ def create_pipeline(
     """Assembles the pipeline.
 
     Args:
-        config: The data set, the functions of the user and their parameters.
+        config: The data set, the functions of the user and their parameters. Its `data_root` is a
+            folder, as `pipelines.data_folder.resolve` gives it.
         workspace: Where artifacts, pushed models and metadata go.
         search_space: What Tuner searches, as plain data. While it and `config.tuner` stay the same,
             recorded best hyperparameters are reused.
@@ -65,9 +72,7 @@ def create_pipeline(
     Returns:
         A pipeline for any TFX runner.
     """
-    example_gen = CsvExampleGen(
-        input_base=str(Path(config.data_root).absolute()), output_config=_splits(config)
-    )
+    example_gen = _example_gen(config)
     statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"])
     schema_gen = SchemaGen(statistics=statistics_gen.outputs["statistics"])
     curated = ImportSchemaGen(schema_file=str(Path(config.schema_path).absolute()))
@@ -107,9 +112,11 @@ def create_pipeline(
         hyperparameters=tuner.outputs["best_hyperparameters"],
         **trained_on,
     )
+    data_gates = [example_validator, *_quality(config, example_gen, schema)]
     # Nothing is trained before the data has been found sound.
-    tuner.add_upstream_node(example_validator)
-    trainer.add_upstream_node(example_validator)
+    for gate in data_gates:
+        tuner.add_upstream_node(gate)
+        trainer.add_upstream_node(gate)
     baseline = Resolver(
         strategy_class=LatestBlessedModelStrategy,
         model=channel.Channel(type=standard_artifacts.Model),
@@ -147,7 +154,7 @@ def create_pipeline(
             statistics_gen,
             schema_gen,
             curated,
-            example_validator,
+            *data_gates,
             transform,
             tuner,
             trainer,
@@ -166,6 +173,32 @@ def search_fingerprint(config: PipelineConfig, search_space: Mapping[str, Any]) 
     """Returns what identifies a search: its space, its algorithm and how long it looks."""
     search = {"space": search_space, "tuner": to_dict(config)["tuner"], "seed": config.seed}
     return hashlib.sha256(json.dumps(search, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _example_gen(config: PipelineConfig) -> ArrowExampleGen | CsvExampleGen:
+    component = {"arrow": ArrowExampleGen, "csv": CsvExampleGen}[config.example_gen]
+    split = example_gen_pb2.Input.Split(name="single_split", pattern=config.input_pattern)
+    wanted = spans.wanted(config.span_range) if config.span_range else None
+    return component(
+        input_base=str(Path(config.data_root).absolute()),
+        input_config=example_gen_pb2.Input(splits=[split]),
+        output_config=_splits(config),
+        range_config=None if wanted is None else span_range.to_config(wanted),
+    )
+
+
+def _quality(
+    config: PipelineConfig, example_gen: BaseComponent, schema: channel.BaseChannel
+) -> list[BaseComponent]:
+    if not config.quality_path:
+        return []
+    return [
+        DataQualityValidator(
+            examples=example_gen.outputs["examples"],
+            rules_path=str(Path(config.quality_path).absolute()),
+            schema=schema,
+        )
+    ]
 
 
 def _custom_config(config: PipelineConfig) -> dict[str, Any]:

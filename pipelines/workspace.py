@@ -40,6 +40,10 @@ class Workspace:
         """Returns the folder under which a pipeline's pushed versions lie."""
         return self.root / "models" / name
 
+    def data_root(self, name: str) -> Path:
+        """Returns the folder of the data files that a pipeline's `data_fn` makes."""
+        return self.root / "data" / name
+
     def request_log_root(self, name: str) -> Path:
         """Returns the folder of a served model's request log."""
         return self.root / "requests" / name

@@ -1,6 +1,7 @@
 """Points at the rows of the input that stopped a run: file, line, column, value.
 
-The verdict is the runner's; the search in the files is `pipelines.diagnosis`.
+The verdict is the runner's; the search in the files is `pipelines.diagnosis`. Only in CSV files a
+row has a place that a person finds again; of Parquet the component's own error names the file.
 """
 
 from __future__ import annotations
@@ -8,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from components.arrow_example_gen.formats import Format
 from pipelines import diagnosis, schema_file
 from pipelines.config import PipelineConfig
 from pipelines.lineage.keys import RunState
 from pipelines.preflight import DataFolder
 from pipelines.runners.local.report import RunReport
-
-_EXAMPLE_GEN = "CsvExampleGen"
 
 
 def places(report: RunReport, folder: DataFolder, config: PipelineConfig) -> Iterator[str]:
@@ -22,10 +22,12 @@ def places(report: RunReport, folder: DataFolder, config: PipelineConfig) -> Ite
 
     Args:
         report: How the run ended.
-        folder: The CSV files that it read.
+        folder: The files that it read.
         config: The run's configuration.
     """
-    if any(node.id == _EXAMPLE_GEN and node.failure for node in report.nodes):
+    if folder.format is not Format.CSV:
+        return
+    if any(node.ingests and node.failure for node in report.nodes):
         fault = diagnosis.find_fault(folder.files)
         if fault is not None:
             yield str(fault)

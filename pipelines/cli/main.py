@@ -21,8 +21,10 @@ VERBS = {
     "run": "run a pipeline on this machine",
     "runs": "list runs: when, how they ended, why",
     "predict": "ask a served model",
+    "quality": "hold data against its rules",
     "schema": "compare or draft a data set's schema",
     "serve": "serve a pushed model; tune batching",
+    "skew": "is what is served what was trained on?",
     "status": "show which versions are served",
     "why": "say why a node ran or was cached",
 }
@@ -59,15 +61,14 @@ Examples:
   ringway run taxi
   ringway runs taxi
   ringway lineage taxi --format html --output taxi.html
+
+Exit codes: 0 fine, 1 failed, 2 wrong usage or configuration, 3 anomalies in the data, broken rules
+of quality, or skew, 4 the model was rejected, 5 it could not be compared, 75 another run is at
+work, 130 cancelled.
 """,
 )
 def ringway() -> None:
-    r"""Continuous training on TFX: data becomes a served model, and the model is watched.
-
-    \b
-    Exit codes: 0 fine, 1 failed, 2 wrong usage or configuration, 3 anomalies in the data,
-    4 the model was rejected, 75 another run is at work, 130 cancelled.
-    """
+    """Continuous training on TFX: data becomes a served model, and the model is watched."""
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +16,8 @@ import click
 from pipelines import (
     config,
     csv_predictions,
-    csv_rows,
+    data_files,
+    data_folder,
     prediction_rows,
     preflight,
     request_rows,
@@ -23,6 +25,7 @@ from pipelines import (
 from pipelines.cli.connection import ServerOptions, connected, server_options
 from pipelines.errors import DataError, UsageError
 from pipelines.request_rows import RequestForm, RowError
+from pipelines.workspace import Workspace
 
 if TYPE_CHECKING:
     from serving.client import Client, Prediction
@@ -187,17 +190,20 @@ def _first_row(model: str, asker: _Asker) -> dict[str, Any]:
             f"there is no pipeline {model!r} here to take a row from; its model takes: {takes}",
             remedy="Give rows with --json or --csv.",
         )
-    path = preflight.check_data(Path(config.named(model).data_root)).files[0]
-    record = next(csv_rows.records(path))
-    named = list(zip(csv_rows.header(path), record.cells, strict=True))
+    settings = data_folder.resolve(config.named(model), Workspace.from_environment(os.environ))
+    folder = preflight.check_data(
+        Path(settings.data_root), settings.input_pattern, settings.span_range
+    )
+    first = data_files.first_row(folder.files)
+    named = list(first.cells.items())
     form = asker.form([name for name, _ in named])
     kinds = {name: form.kinds[name] for name, _ in named if form.takes(name)}
     try:
         row = request_rows.from_cells(((n, c) for n, c in named if n in kinds), kinds)
     except RowError as error:
-        raise DataError(f"{path}, line {record.line}: {error}") from error
+        raise DataError(f"{first.path}, {first.position}: {error}") from error
     row = {name: v.decode() if isinstance(v, bytes) else v for name, v in row.items()}
-    click.echo(f"No rows given, so the first of {path}:\n{json.dumps(row)}", err=True)
+    click.echo(f"No rows given, so the first of {first.path}:\n{json.dumps(row)}", err=True)
     return row
 
 

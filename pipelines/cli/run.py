@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from pipelines import config as configuration
-from pipelines import preflight, stack
+from pipelines import data_folder, preflight, stack
 from pipelines.cli.explain import places
 from pipelines.cli.progress import make_progress
 from pipelines.cli.terminal import captured_output
@@ -21,6 +21,7 @@ from pipelines.config import PipelineConfig
 from pipelines.errors import UsageError
 from pipelines.lineage import keys
 from pipelines.lineage.keys import RunState
+from pipelines.preflight import DataFolder
 from pipelines.runners.local import runner, unchanged
 from pipelines.runners.local.code_version import CodeVersions
 from pipelines.workspace import REPOSITORY, Workspace
@@ -33,6 +34,8 @@ Examples:
   ringway run taxi
   ringway run taxi --set epochs=8 --set evaluation.min_auc=0.9
   ringway run taxi --config my.toml --tune
+  ringway run flights --span-range 8
+  ringway run flights --span-range 5:12
   ringway run taxi --only Evaluator --force
   ringway run taxi --resume
 """,
@@ -42,6 +45,11 @@ Examples:
     "--config", "config_file", type=click.Path(path_type=Path), help="TOML file of settings."
 )
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a setting.")
+@click.option(
+    "--span-range",
+    metavar="SPANS",
+    help="Spans of data: 8 for the last eight, 5:12 for those from 5 to 12.",
+)
 @click.option("--from", "from_nodes", multiple=True, metavar="NODE", help="Start at this node.")
 @click.option("--to", "to_nodes", multiple=True, metavar="NODE", help="End at this node.")
 @click.option("--only", multiple=True, metavar="NODE", help="Run just this node.")
@@ -55,6 +63,7 @@ def command(  # noqa: PLR0913  (one per option)
     pipeline: str,
     config_file: Path | None,
     settings: Sequence[str],
+    span_range: str | None,
     from_nodes: Sequence[str],
     to_nodes: Sequence[str],
     only: Sequence[str],
@@ -79,8 +88,9 @@ def command(  # noqa: PLR0913  (one per option)
     if resume:
         run_id, base = _unfinished(base, workspace)
         trigger = f"resumes {run_id}"
-    config = configuration.load(base, config_file, settings)
-    folder = preflight.check(config, workspace.root)
+    if span_range is not None:
+        settings = (*settings, f"span_range={json.dumps(span_range)}")
+    config, folder = _looked_at(configuration.load(base, config_file, settings), workspace)
     module = f"pipelines.{pipeline}.pipeline"
     options = runner.RunOptions(
         from_nodes=tuple(only or from_nodes),
@@ -108,6 +118,19 @@ def command(  # noqa: PLR0913  (one per option)
             for place in places(report, folder, config):
                 print(f"  {place}", file=terminal)
     sys.exit(report.outcome.exit_code)
+
+
+def _looked_at(config: PipelineConfig, workspace: Workspace) -> tuple[PipelineConfig, DataFolder]:
+    preflight.check_root(workspace.root)
+    config = data_folder.resolve(config, workspace, _tell)
+    folder = preflight.check(config, workspace.root)
+    if folder.note:
+        _tell(folder.note)
+    return config, folder
+
+
+def _tell(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def _identity(config: PipelineConfig, module: str) -> unchanged.Identity:

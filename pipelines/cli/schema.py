@@ -30,8 +30,9 @@ Examples:
   ringway schema diff taxi --inferred draft/schema.pbtxt
 """
 _INFER_EXAMPLES = """\b
-Example:
+Examples:
   ringway schema infer data/bikes --output schemas/bikes/schema.pbtxt
+  ringway schema infer data/bikes --pattern 'span-{SPAN}/*' --span-range 8 --output bikes.pbtxt
 """
 
 
@@ -108,14 +109,21 @@ def diff(
     required=True,
     help="File to write, for example schemas/NAME/schema.pbtxt.",
 )
+@click.option("--pattern", default="*", show_default=True, help="Files below the folder.")
+@click.option(
+    "--span-range",
+    default="",
+    metavar="SPANS",
+    help="Spans, where the pattern has {SPAN}: 8 for the last eight, 5:12 for those from 5 to 12.",
+)
 @click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
-def infer(data_folder: Path, output: Path, force: bool) -> None:
+def infer(data_folder: Path, output: Path, pattern: str, span_range: str, force: bool) -> None:
     """Write a first draft of a schema for the CSV files in DATA_FOLDER.
 
     The draft says what the data happens to be; a comment in it lists what to review.
     """
     inferred_schema.check_output(output, force=force)
-    folder = preflight.check_data(data_folder)
+    folder = preflight.check_data(data_folder, pattern, span_range)
     click.echo(
         f"Reading {len(folder.files)} file(s) with {len(folder.columns)} columns; "
         "loading TensorFlow Data Validation takes a while …",

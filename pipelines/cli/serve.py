@@ -44,6 +44,9 @@ Examples:
   ringway serve taxi --backend grpc://tensorflow-serving:8500
   ringway serve taxi --tls ssl.pbtxt --api-keys keys.txt
   ringway serve tune taxi --output batching.pbtxt
+
+\b
+Exit codes: 0 stopped, 1 cannot start, 2 wrong usage.
 """,
 )
 @click.argument("name")
@@ -76,13 +79,10 @@ Examples:
     "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
 def command(name: str, log_format: str, **chosen: Any) -> None:
-    r"""Serve the model NAME over gRPC and REST until Ctrl-C or SIGTERM.
+    """Serve the model NAME over gRPC and REST until Ctrl-C or SIGTERM.
 
     NAME is a pipeline whose model was pushed; versions that are pushed later take over by
     themselves. With --backend NAME is any model of the server behind.
-
-    \b
-    Exit codes: 0 stopped, 1 cannot start, 2 wrong usage.
     """
     from serving.monitoring import logs
     from serving.server import program

@@ -137,6 +137,7 @@ def _data(use: DataUse) -> Document:
     return {
         "purpose": use.purpose,
         "span": use.examples.span,
+        "spans": list(use.examples.spans),
         "version": use.examples.version,
         "splits": list(use.splits),
         "fingerprint": use.examples.fingerprint or None,

@@ -184,17 +184,18 @@ def models_of_span(history: History, span: int, version: int | None = None) -> t
     Raises:
         UsageError: No data of this span was ever ingested; the message names the spans known.
     """
-    known = {(a.span, a.version) for a in history.of_type(EXAMPLES) if is_ingested(history, a)}
-    if not any(s == span and version in (None, v) for s, v in known):
+    ingested = [a for a in history.of_type(EXAMPLES) if is_ingested(history, a)]
+    if not any(_holds(examples, span, version) for examples in ingested):
         wanted = str(span) if version is None else f"{span} version {version}"
-        raise unknown("span", wanted, sorted({str(s) for s, _ in known if s is not None}))
+        known = sorted({number for examples in ingested for number in examples.spans})
+        raise unknown("span", wanted, [str(number) for number in known])
     found = []
     for model in history.of_type(MODEL):
         purposes = tuple(
             dict.fromkeys(
                 use.purpose
                 for use in data_uses(history, model)
-                if use.examples.span == span and version in (None, use.examples.version)
+                if _holds(use.examples, span, version)
             )
         )
         if purposes:
@@ -323,3 +324,7 @@ def _evaluation(history: History, evaluator: ExecutionRecord) -> Evaluation:
         artifact=_first(history.linked(evaluator.outputs, type_name=EVALUATION)),
         baseline_id=baseline,
     )
+
+
+def _holds(examples: ArtifactRecord, span: int, version: int | None) -> bool:
+    return span in examples.spans and version in (None, examples.spans[span])

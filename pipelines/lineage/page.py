@@ -14,6 +14,7 @@ from typing import Any
 
 import jinja2
 
+from components.arrow_example_gen.spans import named
 from pipelines.lineage import layout, render
 from pipelines.lineage.changes import text
 
@@ -101,6 +102,7 @@ def _environment() -> jinja2.Environment:
         text=text,
         duration=render.duration,
         metric_names=render.metric_names,
+        span_words=render.span_words,
         state=_state_class,
         when=lambda iso: "-" if iso is None else iso.replace("T", " ").replace("Z", " UTC"),
     )
@@ -114,8 +116,8 @@ def _state_class(blessing: str) -> str:
 def _note(document: Mapping[str, Any], artifact_id: int) -> str:
     """Returns what a box may say besides its id: a span, a version, a verdict."""
     for use in document["data"]:
-        if use["artifact"]["id"] == artifact_id and use["span"] is not None:
-            return f"span {use['span']}"
+        if use["artifact"]["id"] == artifact_id and use["spans"]:
+            return named(use["spans"])
     if document["model"]["id"] == artifact_id and document["version"]:
         return f"version {document['version']}"
     if any(item["baseline_model"] == artifact_id for item in document["evaluations"]):

@@ -21,6 +21,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypeVar
 
+from components.arrow_example_gen.spans import restored
 from pipelines.lineage import keys
 
 Value = Any  # int, float, str, bool, or what JSON holds
@@ -32,7 +33,7 @@ SUCCESSFUL = (COMPLETE, CACHED)
 _STATE_WORDS = {COMPLETE: "ran", CANCELED: "cancelled"}
 
 # What ExampleGen's driver resolves and writes among the exec properties: facts about the data.
-DATA_KEYS = ("span", "version", "input_fingerprint")
+DATA_KEYS = ("span", "version", "first_span", "spans", "versions", "input_fingerprint")
 _NOT_PARAMETERS = (*DATA_KEYS, keys.CODE, keys.METRICS, keys.FORCED)
 
 
@@ -163,13 +164,26 @@ class ArtifactRecord:
 
     @property
     def span(self) -> int | None:
-        """Returns the span; None when the artifact has none."""
+        """Returns the span, the newest of several; None when the artifact has none."""
         value = self.properties.get("span")
         return int(value) if isinstance(value, (int, float, str)) and str(value) else None
 
     @property
+    def spans(self) -> Mapping[int, int | None]:
+        """Returns all spans that it holds, with the version of each, or None without versions."""
+        if self.span is None:
+            return {}
+        try:
+            found = restored(
+                *(str(self.properties.get(key) or "") for key in ("spans", "versions"))
+            )
+        except ValueError:  # of one span, or not from ArrowExampleGen
+            return {self.span: self.version}
+        return {one.number: one.version for one in found}
+
+    @property
     def version(self) -> int | None:
-        """Returns the version of the span; None when the source has no versions."""
+        """Returns the version of the (newest) span; None when the source has no versions."""
         value = self.properties.get("version")
         return int(value) if isinstance(value, (int, float, str)) and str(value) else None
 

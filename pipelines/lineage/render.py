@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from components.arrow_example_gen.spans import named
 from pipelines.lineage.changes import text
 from pipelines.lineage.why import (
     ALWAYS,
@@ -209,11 +210,16 @@ def _made_with(document: Document) -> dict[str, str]:
     return facts
 
 
+def span_words(numbers: Sequence[int]) -> str:
+    """Returns the numbers of spans in a few words, such as `5 to 12`; empty for none."""
+    return named(numbers).partition(" ")[2] if numbers else ""
+
+
 def _data_table(data: Sequence[Document]) -> list[str]:
     rows = [
         (
             item["purpose"],
-            text(item["span"]) if item["span"] is not None else "-",
+            span_words(item["spans"]) or "-",
             text(item["version"]) if item["version"] is not None else "-",
             ", ".join(item["splits"]) or "-",
             str(item["artifact"]["id"]),

@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 
+from components.arrow_example_gen.spans import named
 from pipelines.errors import UsageError
 from pipelines.lineage import changes, contents, keys
 from pipelines.lineage.graph import unknown
@@ -236,8 +237,8 @@ def _describe(history: History, artifact_ids: Iterable[int]) -> str | None:
         if artifact is None:
             words.append(f"artifact {id_} (no longer in the store)")
             continue
-        is_data = artifact.type == "Examples" and artifact.span is not None
-        span = f" span {artifact.span}" if is_data else ""
+        is_data = artifact.type == "Examples" and artifact.spans
+        span = f" {named(artifact.spans)}" if is_data else ""
         words.append(f"{artifact.type} {id_}{span} at {artifact.uri}")
     return ", ".join(words) or None
 

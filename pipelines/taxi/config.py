@@ -6,12 +6,12 @@ import dataclasses
 import importlib.util
 from pathlib import Path
 
-from pipelines.config import EvaluationConfig, PipelineConfig, TunerConfig
+from pipelines.config import EvaluationConfig, PipelineConfig, SkewConfig, TunerConfig
 from pipelines.taxi import features
 from pipelines.typed_values import PositiveInt
 
 _DATA_IN_TFX = Path("examples/chicago_taxi_pipeline/data/simple")
-_SCHEMA = Path(__file__).parents[2] / "schemas" / "taxi" / "schema.pbtxt"
+_SCHEMAS = Path(__file__).parents[2] / "schemas" / "taxi"
 
 
 def shipped_data() -> str:
@@ -25,6 +25,12 @@ def shipped_data() -> str:
     return str(Path(roots[0] if roots else "tfx") / _DATA_IN_TFX)
 
 
+_SKEW = SkewConfig(
+    # In tensors an integer cannot be left out.
+    absent=(("pickup_community_area", 0), ("dropoff_community_area", 0)),
+)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TaxiConfig(PipelineConfig):
     """Arguments of the taxi pipeline; what each is stands in `PipelineConfig`.
@@ -36,12 +42,13 @@ class TaxiConfig(PipelineConfig):
 
     name: str = "taxi"
     data_root: str = dataclasses.field(default_factory=shipped_data)
-    schema_path: str = str(_SCHEMA)
+    schema_path: str = str(_SCHEMAS / "schema.pbtxt")
+    quality_path: str = str(_SCHEMAS / "quality.toml")
     label: str = features.LABEL
     preprocessing_fn: str = "pipelines.taxi.preprocessing.preprocessing_fn"
     run_fn: str = "pipelines.taxi.model.run_fn"
     tuner_fn: str = "pipelines.taxi.tuning.tuner_fn"
-    eval_config_fn: str = "pipelines.taxi.evaluation.eval_config"
+    eval_config_fn: str = "pipelines.tabular.evaluation.eval_config"
     epochs: PositiveInt = 12
     batch_size: PositiveInt = 256
     tuner: TunerConfig = TunerConfig(algorithm="random", max_trials=4, epochs=3)
@@ -52,6 +59,7 @@ class TaxiConfig(PipelineConfig):
         min_slice_examples=100,
         slices=(("payment_type",), ("trip_start_hour",), ("company",)),
     )
+    skew: SkewConfig = _SKEW
 
 
 CONFIG = TaxiConfig()

@@ -13,6 +13,7 @@ from google.protobuf import text_format
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
+from components.arrow_example_gen import formats
 from pipelines import diagnosis, inferred_schema, schema_file
 from pipelines.errors import DataError, MetadataError, UsageError
 from pipelines.preflight import DataFolder
@@ -241,3 +242,11 @@ def test_the_text_of_a_draft_reads_back_as_the_schema(tmp_path: Path) -> None:
     text = inferred_schema.draft(schema, DataFolder(files=(tmp_path / "a.csv",), columns=("ort",)))
     assert "Köln" in text
     assert text_format.Parse(text, schema_pb2.Schema()) == schema
+
+
+def test_a_schema_is_drafted_from_csv_only(tmp_path: Path) -> None:
+    folder = DataFolder(
+        files=(tmp_path / "a.parquet",), columns=("x",), format=formats.Format.PARQUET
+    )
+    with pytest.raises(UsageError, match="expected CSV, from which a schema is drafted, received"):
+        inferred_schema.infer(folder)

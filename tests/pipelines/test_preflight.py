@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -9,13 +10,16 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from components.arrow_example_gen.formats import Format
 from pipelines import preflight
 from pipelines.config import PipelineConfig
-from pipelines.errors import DataError
+from pipelines.errors import DataError, UsageError
 
 ROWS = "fare,company,tips\n3.5,Blue,0\n"
 SCHEMA = """
@@ -49,6 +53,19 @@ def mounted(folder: Path, *options: str) -> Iterator[Path]:
         pytest.skip(f"mounting is not allowed here: {done.stderr.strip()}")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
+
+
+def configuration(tmp_path: Path) -> PipelineConfig:
+    return PipelineConfig(
+        name="trips",
+        data_root=str(tmp_path / "data"),
+        schema_path=str(tmp_path / "schema.pbtxt"),
+        label="tips",
+        preprocessing_fn="a.b",
+        run_fn="a.b",
+        tuner_fn="a.b",
+        eval_config_fn="a.b",
+    )
 
 
 @pytest.fixture
@@ -96,10 +113,67 @@ def test_an_empty_folder_is_named(tmp_path: Path) -> None:
     assert "is empty" in str(refusal(lambda: preflight.check_data(tmp_path)))
 
 
-def test_a_folder_without_csv_says_what_is_there(tmp_path: Path) -> None:
-    (tmp_path / "trips.parquet").write_bytes(b"PAR1")
+def test_a_folder_without_data_says_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "trips.xlsx").write_bytes(b"PK")
     error = refusal(lambda: preflight.check_data(tmp_path))
-    assert "expected CSV files, found trips.parquet" in str(error)
+    assert "expected CSV or Parquet files, found trips.xlsx" in str(error)
+
+
+def spans_of(folder: Path, **texts: str) -> Path:
+    for name, text in texts.items():
+        path = folder / name.replace("_", "-") / "trips.csv"
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    return folder
+
+
+def test_only_the_spans_that_are_read_are_looked_at(tmp_path: Path) -> None:
+    spans_of(tmp_path, span_1="not,the,same\n", span_2=ROWS, span_3=ROWS)
+    folder = preflight.check_data(tmp_path, "span-{SPAN}/*", "2")
+    assert [path.parent.name for path in folder.files] == ["span-2", "span-3"]
+    assert (folder.spans, folder.note) == ((2, 3), "")
+    error = refusal(lambda: preflight.check_data(tmp_path, "span-{SPAN}/*", "3"))
+    assert f"expected the header of {tmp_path / 'span-1/trips.csv'}, received one" in str(error)
+    error = refusal(lambda: preflight.check_data(tmp_path, "span-{SPAN}/*", "2:4"))
+    assert "span 4 is missing" in str(error)
+    assert "--span-range" in error.remedy
+
+
+def write_parquet(path: Path, **columns: list[object]) -> None:
+    pq.write_table(pa.table(columns), path)
+
+
+def test_parquet_is_checked_by_its_schema(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "a.parquet", fare=[1.5], tips=[0.0])
+    folder = preflight.check_data(tmp_path)
+    assert (folder.columns, folder.format) == (("fare", "tips"), Format.PARQUET)
+    write_parquet(tmp_path / "b.parquet", fare=[1.5])
+    error = refusal(lambda: preflight.check_data(tmp_path))
+    assert "expected the header of a.parquet, received one without 'tips'" in str(error)
+    (tmp_path / "b.parquet").write_bytes(b"PAR1")
+    assert "b.parquet: expected a Parquet file" in str(
+        refusal(lambda: preflight.check_data(tmp_path))
+    )
+    (tmp_path / "b.parquet").unlink()
+    write_parquet(tmp_path / "a.parquet", fare=[])
+    assert "expected rows below the header" in str(refusal(lambda: preflight.check_data(tmp_path)))
+
+
+def test_what_stock_cannot_do_is_refused_before_the_run(tmp_path: Path) -> None:
+    (tmp_path / "schema.pbtxt").write_text(SCHEMA)
+    spans_of(tmp_path / "data", span_1=ROWS, span_2=ROWS)
+    config = dataclasses.replace(
+        configuration(tmp_path), input_pattern="span-{SPAN}/*", span_range="2", example_gen="csv"
+    )
+    with pytest.raises(UsageError, match="reads one span, span_range '2' asks for 2"):
+        preflight.check(config, tmp_path / "root", min_free_bytes=1)
+    for allowed in ("1", "1:1", ""):
+        one = dataclasses.replace(config, span_range=allowed)
+        assert len(preflight.check(one, tmp_path / "root", min_free_bytes=1).files) == 1
+    write_parquet(tmp_path / "data" / "a.parquet", fare=[1.5], tips=[0.0])
+    parquet = dataclasses.replace(config, input_pattern="*.parquet", span_range="")
+    with pytest.raises(UsageError, match="does not read Parquet"):
+        preflight.check(parquet, tmp_path / "root", min_free_bytes=1)
 
 
 def test_a_folder_inside_the_data_folder_is_named(tmp_path: Path) -> None:
@@ -244,16 +318,7 @@ def test_all_checks_run_for_a_configuration(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     data(tmp_path / "data", trips=ROWS)
     (tmp_path / "schema.pbtxt").write_text(SCHEMA)
-    config = PipelineConfig(
-        name="trips",
-        data_root=str(tmp_path / "data"),
-        schema_path=str(tmp_path / "schema.pbtxt"),
-        label="tips",
-        preprocessing_fn="a.b",
-        run_fn="a.b",
-        tuner_fn="a.b",
-        eval_config_fn="a.b",
-    )
+    config = configuration(tmp_path)
     root = tmp_path / "root"
     assert preflight.check(config, root, min_free_bytes=1).columns[0] == "fare"
     (tmp_path / "schema.pbtxt").write_text(SCHEMA.replace("tips", "tipps"))

@@ -14,8 +14,8 @@ from pipelines.lineage.store import open_store
 from pipelines.taxi.config import CONFIG
 from pipelines.workspace import REPOSITORY
 
+EXAMPLE_GEN = "ArrowExampleGen"
 COMPONENTS = {
-    "CsvExampleGen",
     "StatisticsGen",
     "SchemaGen",
     "ExampleValidator",
@@ -25,7 +25,10 @@ COMPONENTS = {
     "Evaluator",
     "Pusher",
 }
-VALIDATOR = "components.serving_validator.component.ServingValidator"
+OURS = {
+    "components.arrow_example_gen.component.ArrowExampleGen",
+    "components.serving_validator.component.ServingValidator",
+}
 
 
 def node_states(report: dict) -> dict[str, str]:
@@ -78,7 +81,7 @@ def test_the_model_was_served_and_what_is_pushed_brings_warm_up_requests(taxi) -
     assert not (Path(model.uri) / "Format-Serving" / warm_up).exists()
 
 
-def test_all_nine_stock_components_are_executions_in_ml_metadata(taxi) -> None:
+def test_all_components_are_executions_in_ml_metadata(taxi) -> None:
     ringway, report = taxi
     store = open_store(f"sqlite:///{ringway.home / 'metadata.sqlite'}")
     run = store.get_context_by_type_and_name(keys.RUN_CONTEXT, report["run"])
@@ -86,7 +89,7 @@ def test_all_nine_stock_components_are_executions_in_ml_metadata(taxi) -> None:
     complete = {e.type.rpartition(".")[2] for e in executions if e.last_known_state == 3}
     assert complete >= COMPONENTS
     others = {e.type for e in executions if not e.type.startswith("tfx.")}
-    assert others == {VALIDATOR}
+    assert others == OURS
 
 
 def test_metrics_of_the_whole_and_of_slices_are_recorded(taxi) -> None:
@@ -111,6 +114,7 @@ def test_the_lineage_page_names_the_model_and_what_made_it(taxi, tmp_path: Path)
     html = page.read_text()
     for component in COMPONENTS - {"StatisticsGen", "SchemaGen", "ExampleValidator"}:
         assert component in html
+    assert EXAMPLE_GEN in html
     assert "ServingValidator" in html
     assert report["run"] in html
     assert Path(report["pushed_to"]).name in html
@@ -154,7 +158,7 @@ def test_the_first_rerun_judges_against_the_new_baseline_only(settled) -> None:
     states = node_states(second)
     assert states["Evaluator"] == "ran"
     assert states["Tuner"] == "reused"
-    assert {states[node] for node in ("CsvExampleGen", "Transform", "Trainer")} == {"cached"}
+    assert {states[node] for node in (EXAMPLE_GEN, "Transform", "Trainer")} == {"cached"}
     assert states["ServingValidator"] == "cached"
     assert second["state"] == "BLESSED"
 
@@ -213,12 +217,12 @@ def test_a_terminated_run_is_recorded_as_cancelled(make_ringway) -> None:
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            if "CsvExampleGen: started" in line:
+            if f"{EXAMPLE_GEN}: started" in line:
                 process.terminate()
                 break
         shown = process.stdout.read()
         assert process.wait(60) == 130
-    assert "CsvExampleGen: cancelled" in shown
+    assert f"{EXAMPLE_GEN}: cancelled" in shown
     assert "CANCELLED" in ringway("runs", "taxi").stdout
 
 

@@ -38,6 +38,7 @@ from pipelines.runners.local.worker import WorkerError, Workers, WorkersStoppedE
 from pipelines.verdicts import GateResult
 
 _POLL_SEC = 0.1
+_EXAMPLES = "Examples"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -174,9 +175,12 @@ class PipelineExecution:
         self._specs = {n.pipeline_node.node_info.id: n.pipeline_node for n in pipeline.nodes}
         self._reports = {
             node_id: NodeReport(
-                id=node_id, state=NodeState.WAITING, log_path=self._launcher.log_path(node_id)
+                id=node_id,
+                state=NodeState.WAITING,
+                log_path=self._launcher.log_path(node_id),
+                ingests=_ingests(spec),
             )
-            for node_id in self._specs
+            for node_id, spec in self._specs.items()
         }
         self._started: dict[str, float] = {}
         self._gates: list[GateResult] = []
@@ -198,9 +202,9 @@ class PipelineExecution:
                     cancelled = True
                     self._progress.note("stopping the workers")
                     self._workers.stop()
-                stopped = cancelled or self._is_stopped()
                 states = {node_id: report.state for node_id, report in self._reports.items()}
-                slots = self._jobs - len(pending)
+                slots = 0 if cancelled else self._jobs - len(pending)
+                stopped = self._is_stopped()
                 for node_id in next_nodes(nodes, states, stopped=stopped, slots=slots):
                     self._begin(node_id)
                     pending[pool.submit(self._launcher.launch, self._specs[node_id])] = node_id
@@ -360,6 +364,11 @@ _RESOLVER = "tfx.dsl.components.common.resolver.Resolver"
 
 def _ids(resolved: Mapping[str, Iterable[Any]]) -> dict[str, list[int]]:
     return {key: [a.id for a in artifacts] for key, artifacts in resolved.items() if artifacts}
+
+
+def _ingests(spec: pipeline_pb2.PipelineNode) -> bool:
+    types = {output.artifact_spec.type.name for output in spec.outputs.outputs.values()}
+    return _EXAMPLES in types and not spec.inputs.inputs
 
 
 def _output_ids(outputs: gates.Outputs) -> dict[str, list[int]]:

@@ -26,6 +26,7 @@ class NodeReport:
         execution_id: Its execution in ML Metadata, if there is one.
         failure: Why it failed, if it did.
         log_path: Its log file.
+        ingests: Whether it makes examples of what comes from outside of the pipeline.
     """
 
     id: str
@@ -35,6 +36,7 @@ class NodeReport:
     execution_id: int | None = None
     failure: Failure | None = None
     log_path: Path | None = None
+    ingests: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -125,7 +125,9 @@ def run(  # noqa: PLR0913  (the injected edges have defaults)
             Witness(
                 identity=current,
                 run_id=run_id,
-                last_artifact_id=unchanged.last_artifact_id(open_store(workspace.metadata_url)),
+                last_artifact_id=unchanged.last_artifact_id(
+                    open_store(workspace.metadata_url), name
+                ),
                 pushed_to=report.pushed_to,
             ).write(witness_path)
         return report
@@ -159,7 +161,9 @@ class _Run:
         """Records an unchanged rerun; returns None when the pipeline has to run."""
         if witness is None:
             return None
-        reason = unchanged.difference(witness, identity, unchanged.last_artifact_id(store))
+        reason = unchanged.difference(
+            witness, identity, unchanged.last_artifact_id(store, self._name)
+        )
         if reason:
             self._progress.note(f"{reason} since the last run")
             return None

@@ -54,16 +54,16 @@ def next_nodes(
     Args:
         nodes: All nodes of the run, in topological order.
         states: The state of each node by id.
-        stopped: Whether a gate has stopped the run, or the user has.
-        slots: How many more nodes may run at the same time.
+        stopped: Whether a gate has stopped the run.
+        slots: How many more nodes may run at the same time; 0 where the user has stopped it.
 
     Returns:
         At most `slots` ids; those with the longest chain of nodes below them come first.
     """
-    if stopped or slots <= 0:
+    if slots <= 0:
         return []
     wanted = {node.id for node in nodes}
-    if any(state is NodeState.FAILED for state in states.values()):
+    if stopped or any(state is NodeState.FAILED for state in states.values()):
         wanted = _needed_by_gates(nodes)
     ready = [
         node.id
@@ -77,8 +77,9 @@ def next_nodes(
 
 
 def _needed_by_gates(nodes: Sequence[Node]) -> set[str]:
-    # A gate that judges the data is what can explain a failure; one that judges the model comes
-    # too late for that. The first gates on every path are the former.
+    # A gate that judges the data is what can explain a failure, and another such gate may have more
+    # to say; one that judges the model comes too late for that. The first gates on every path are
+    # the former.
     needed: set[str] = set()
     by_id = {node.id: node for node in nodes}
     for gate in nodes:

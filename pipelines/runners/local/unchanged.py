@@ -51,7 +51,7 @@ class Witness:
     Attributes:
         identity: What the run depended on.
         run_id: The run.
-        last_artifact_id: The newest artifact in ML Metadata at that time.
+        last_artifact_id: The pipeline's newest artifact at that time.
         pushed_to: The folder of the model version in service, if any.
     """
 
@@ -78,13 +78,20 @@ class Witness:
 
 
 def files_under(folder: Path) -> dict[str, list[int]]:
-    """Returns size and modification time of every file under a folder."""
+    """Returns size and modification time of every file under a folder, links followed."""
     found = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            status = path.stat()
-            found[str(path)] = [status.st_size, status.st_mtime_ns]
-    return found
+    seen: set[str] = set()
+    for place, below, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:
+            below.clear()  # a link that leads back up
+            continue
+        seen.add(real)
+        for path in (Path(place, name) for name in names):
+            if path.is_file():
+                status = path.stat()
+                found[str(path)] = [status.st_size, status.st_mtime_ns]
+    return dict(sorted(found.items()))
 
 
 def difference(witness: Witness, identity: Identity, last_artifact_id: int) -> str:
@@ -103,14 +110,21 @@ def difference(witness: Witness, identity: Identity, last_artifact_id: int) -> s
             if list(before[name]) != list(now[name]):
                 return f"{kind}{name} changed"
     if witness.last_artifact_id != last_artifact_id:
-        return "ML Metadata holds new artifacts"
+        return "ML Metadata holds new artifacts of the pipeline"
     return ""
 
 
-def last_artifact_id(store: ml_metadata.MetadataStore) -> int:
-    """Returns the id of the newest artifact in a store; 0 when it is empty."""
-    options = ml_metadata.ListOptions(limit=1, order_by=ml_metadata.OrderByField.ID, is_asc=False)
-    return max((artifact.id for artifact in store.get_artifacts(list_options=options)), default=0)
+def last_artifact_id(store: ml_metadata.MetadataStore, pipeline: str) -> int:
+    """Returns the id of the newest artifact of a pipeline; 0 where it has none.
+
+    Others in the store don't matter: a resolver looks at those of its own pipeline.
+    """
+    context = store.get_context_by_type_and_name(keys.PIPELINE_CONTEXT, pipeline)
+    if context is None:
+        return 0
+    newest = ml_metadata.ListOptions(limit=1, order_by=ml_metadata.OrderByField.ID, is_asc=False)
+    found = store.get_artifacts_by_context(context.id, list_options=newest)
+    return max((artifact.id for artifact in found), default=0)
 
 
 def executions_of(

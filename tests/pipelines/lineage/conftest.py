@@ -189,8 +189,9 @@ class Writer:
         Args:
             name: The run's id.
             root: Folder of the artifacts' files; hyperparameters and schema are really there.
-            choices: span=1, blessed=True, epochs=5, auc=0.8, code="aaaa", baseline=id,
-                hyperparameters=id of an earlier run's, base_model=id.
+            choices: span=1, spans="1-3" where it is the last of a range, blessed=True, epochs=5,
+                auc=0.8, code="aaaa", baseline=id, hyperparameters=id of an earlier run's,
+                base_model=id.
         """
         span, blessed = choices.get("span", 1), choices.get("blessed", True)
         self.run(
@@ -207,6 +208,7 @@ class Writer:
         )
         fingerprint = f"split:single,num_files:1,total_bytes:{span}00,xor_checksum:{span}"
         data = {"span": span, "version": 1, "input_fingerprint": fingerprint}
+        data |= {key: choices[key] for key in ("spans", "versions") if key in choices}
         made = self.execution(
             name,
             "CsvExampleGen",

@@ -77,6 +77,23 @@ def test_lineage_answers_as_text_json_and_page(home: Path, ringway: Callable[...
     assert "Models that saw span 1" in ringway("lineage", "taxi", "--span", "1")
 
 
+def test_a_range_of_spans_is_told_in_words(
+    writer: Any, tmp_path: Path, ringway: Callable[..., str]
+) -> None:
+    writer.taxi_run("taxi-20260102-ab12", tmp_path, span=12, spans="5-12")
+    assert "training    5 to 12" in ringway("lineage", "taxi")
+    document = json.loads(ringway("lineage", "taxi", "--format", "json"))
+    assert document["data"][0]["spans"] == [5, 6, 7, 8, 9, 10, 11, 12]
+    assert document["data"][0]["span"] == 12
+    assert "Models that saw span 7 of taxi" in ringway("lineage", "taxi", "--span", "7")
+    assert "no span '13'" in ringway("lineage", "taxi", "--span", "13", code=2)
+    page = tmp_path / "page.html"
+    ringway("lineage", "taxi", "--format", "html", "--output", str(page))
+    text = page.read_text()
+    assert "spans 5 to 12" in text
+    assert "<td>5 to 12</td>" in text
+
+
 def test_why_and_diff_answer(home: Path, ringway: Callable[..., str]) -> None:
     assert "custom_config.epochs: 5 → 9" in ringway("why", "taxi", "Trainer")
     text = ringway("diff", "taxi-20260102-ab12", "taxi-20260103-cd34")

@@ -13,6 +13,7 @@ from pipelines.lineage.model_lineage import (
     lineage_of,
     models_of_span,
 )
+from pipelines.lineage.records import ArtifactRecord
 
 
 def _lineage(writer: Any, wanted: str | None = None) -> ModelLineage:
@@ -222,3 +223,31 @@ def test_the_whole_comes_before_its_slices_and_large_slices_before_small_ones() 
         "b=1",
         "c",
     ]
+
+
+def test_a_range_of_spans_counts_for_each_of_them(writer: Any, tmp_path: Path) -> None:
+    writer.taxi_run("taxi-1", tmp_path, span=2)
+    second = writer.taxi_run("taxi-2", tmp_path, span=9, spans="2-4,9", versions="1,3,1,1")
+    history = graph.load(writer.store, "taxi")
+    assert history.artifacts[second["examples"]].spans == {2: 1, 3: 3, 4: 1, 9: 1}
+    assert len(models_of_span(history, 2)) == 2
+    for span, version in ((3, None), (3, 3), (9, 1)):
+        (use,) = models_of_span(history, span, version)
+        assert (use.model.id, use.purposes) == (
+            second["model"],
+            ("training", "tuning", "evaluation"),
+        )
+    with pytest.raises(UsageError, match="no span '3 version 1'"):
+        models_of_span(history, 3, 1)
+    with pytest.raises(UsageError, match=r"no span '5'.*known: 2, 3, 4, 9"):
+        models_of_span(history, 5)
+
+
+def test_spans_that_nobody_can_read_leave_the_newest() -> None:
+    def spans(**properties: object) -> object:
+        return ArtifactRecord(id=1, type="Examples", uri="", properties=properties).spans
+
+    assert spans() == {}
+    assert spans(span=3) == {3: None}
+    assert spans(span=3, version=2, spans="one to three") == {3: 2}
+    assert spans(span=3, spans="1-3") == {1: None, 2: None, 3: None}

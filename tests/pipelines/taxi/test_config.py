@@ -10,9 +10,10 @@ def test_taxi_is_one_of_the_workspaces_pipelines() -> None:
     assert "taxi" in names()
 
 
-def test_the_shipped_data_and_the_schema_are_there() -> None:
+def test_the_shipped_data_the_schema_and_the_rules_are_there() -> None:
     assert (Path(CONFIG.data_root) / "data.csv").is_file()
     assert Path(CONFIG.schema_path).is_file()
+    assert Path(CONFIG.quality_path).is_file()
 
 
 def test_reading_the_configuration_imports_neither_tfx_nor_tensorflow() -> None:

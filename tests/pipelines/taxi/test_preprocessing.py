@@ -2,40 +2,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from taxi_rows import make_row
 
-from pipelines.taxi import features, preprocessing
+from pipelines.tabular.columns import transformed_name
+from pipelines.taxi import preprocessing
+from pipelines.taxi.features import COLUMNS
 
 if TYPE_CHECKING:
-    from tests.pipelines.taxi.conftest import Row, Transformed
-
-EDGES = tf.constant([[2.0, 4.0, 6.0, 10.0, 20.0]])
-
-
-@pytest.mark.parametrize(
-    ("value", "place"),
-    [
-        (8.0, 0.625),  # half way through the third of four
-        (1.0, 0.0),
-        (2.0, 0.0),
-        (4.0, 0.25),
-        (20.0, 1.0),
-        (700.0, 1.0),
-    ],
-)
-def test_a_number_becomes_its_place_among_the_quantiles(value: float, place: float) -> None:
-    assert preprocessing.quantile_places(tf.constant([[value]]), EDGES).numpy() == [[place]]
-
-
-@pytest.mark.parametrize(("value", "place"), [(-1.0, 0.0), (0.0, 0.5), (2.0, 0.75), (4.0, 1.0)])
-def test_a_value_that_fills_whole_buckets_lies_past_them(value: float, place: float) -> None:
-    edges = tf.constant([[0.0, 0.0, 0.0, 2.0, 4.0]])
-
-    assert preprocessing.quantile_places(tf.constant([[value]]), edges).numpy() == [[place]]
+    from transformed_rows import Row, Transformed
 
 
 @pytest.mark.parametrize(
@@ -57,37 +36,8 @@ def test_a_tip_is_big_above_a_fifth_of_the_fare(tips: float, fare: float, big: i
     assert label.numpy() == [big]
 
 
-def test_terms_are_numbered_from_one_and_others_are_zero() -> None:
-    ids = preprocessing.term_ids(tf.constant(["b", "a", "", "z"]), ("a", "b"))
-
-    assert ids.numpy().tolist() == [2, 1, 0, 0]
-
-
-def test_hashed_ids_leave_zero_for_a_missing_text() -> None:
-    ids = preprocessing.hashed_ids(tf.constant(["", "x", "y", "x"]), 8).numpy()
-
-    assert ids[0] == 0
-    assert ids[1] == ids[3]
-    assert (ids[1:] >= 1).all()
-    assert (ids < 8).all()
-
-
-def test_integers_that_are_no_ids_become_zero() -> None:
-    ids = preprocessing.known_ids(tf.constant([0, 1, 23, 24, -1], tf.int64), 24)
-
-    assert ids.numpy().tolist() == [0, 1, 23, 0, 0]
-
-
-def test_missing_values_are_filled() -> None:
-    numbers = tf.SparseTensor([[1, 0]], [5.0], [3, 1])
-    texts = tf.SparseTensor(tf.zeros([0, 2], tf.int64), tf.constant([], tf.string), [2, 0])
-
-    assert preprocessing.fill_missing(numbers).numpy().tolist() == [0.0, 5.0, 0.0]
-    assert preprocessing.fill_missing(texts).numpy().tolist() == [b"", b""]
-
-
 def test_a_small_table_is_transformed_as_computed_by_hand(
-    transform: Callable[[list[Row]], Transformed], make_row: Callable[..., Any]
+    transform: Callable[[list[Row]], Transformed],
 ) -> None:
     # With fares of 1 to 133 dollars and 32 + 2 buckets the 33 inner edges are every fourth fare.
     fares = [float(fare) for fare in range(1, 134)]
@@ -112,6 +62,4 @@ def test_a_small_table_is_transformed_as_computed_by_hand(
     np.testing.assert_allclose(places[66], 0.5, atol=0.02)  # the median
     # Every other numeric column is constant: all its quantiles are equal.
     assert set(values["trip_miles_xf"].tolist()) == {1.0}
-    assert set(values) == {
-        features.transformed_name(name) for name in (*features.INPUTS, features.LABEL)
-    }
+    assert set(values) == {transformed_name(name) for name in (*COLUMNS.inputs, COLUMNS.label)}

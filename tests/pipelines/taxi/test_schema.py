@@ -81,13 +81,19 @@ def test_the_shipped_trips_have_no_anomaly(
     assert anomalies(trips[split]) == {}
 
 
-def test_serving_lacks_the_tips(
-    trips: list[Cells], anomalies: Callable[..., dict[str, set[str]]]
+def test_serving_lacks_the_tips_and_what_no_model_takes(
+    trips: list[Cells],
+    anomalies: Callable[..., dict[str, set[str]]],
+    schema: schema_pb2.Schema,
 ) -> None:
-    asked = [{name: cell for name, cell in row.items() if name != "tips"} for row in trips[:2000]]
+    served = {f.name for f in schema.feature if "SERVING" not in f.not_in_environment}
+    asked = [{name: row[name] for name in served} for row in trips[:2000]]
 
+    assert not {"tips", "pickup_latitude"} & served
     assert anomalies(asked, "SERVING") == {}
-    assert anomalies(asked) == {"tips": {"Column dropped"}}
+    # A column without presence may lack anywhere.
+    lacking = {f.name for f in schema.feature if f.HasField("presence")} - served
+    assert anomalies(asked) == {name: {"Column dropped"} for name in lacking}
 
 
 @pytest.mark.parametrize(

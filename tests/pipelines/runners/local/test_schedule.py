@@ -48,7 +48,11 @@ def states(**given: NodeState) -> dict[str, NodeState]:
         ({"gen": D, "transform": F, "stats": D, "validator": D}, False, 2, []),
         ({"gen": F}, False, 2, []),
         ({"gen": D, "stats": D, "transform": D, "validator": D, "trainer": F}, False, 2, []),
-        ({"gen": D}, True, 2, []),
+        # So it does when another gate has stopped the run; what is no gate's business waits.
+        ({"gen": D}, True, 2, ["stats"]),
+        ({"gen": D, "stats": D}, True, 2, ["validator"]),
+        ({"gen": D, "stats": D, "validator": D}, True, 2, []),
+        ({"gen": D}, True, 0, []),
     ],
 )
 def test_starts_what_is_ready(

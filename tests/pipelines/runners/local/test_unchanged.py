@@ -24,7 +24,7 @@ WITNESS = Witness(identity=IDENTITY, run_id="taxi-1", last_artifact_id=7, pushed
             "input /data/y.csv is new",
         ),
         ({"files": {}}, 7, "input /data/x.csv is gone"),
-        ({}, 8, "ML Metadata holds new artifacts"),
+        ({}, 8, "ML Metadata holds new artifacts of the pipeline"),
     ],
 )
 def test_names_the_first_difference(changes: dict, artifact_id: int, expected: str) -> None:
@@ -53,3 +53,20 @@ def test_files_are_told_by_size_and_time(tmp_path: Path) -> None:
     [(name, (size, time_ns))] = files_under(tmp_path).items()
     assert (name, size) == (str(tmp_path / "deep" / "a.csv"), 3)
     assert time_ns == (tmp_path / "deep" / "a.csv").stat().st_mtime_ns
+
+
+def test_files_of_spans_are_found_behind_links(tmp_path: Path) -> None:
+    data, elsewhere = tmp_path / "data", tmp_path / "elsewhere"
+    for folder in (data / "span-1", elsewhere):
+        folder.mkdir(parents=True)
+        (folder / "a.csv").write_text("x\n1\n")
+    (data / "span-2").symlink_to(elsewhere)
+    (data / "span-1" / "up").symlink_to(data)  # would never end
+    before = files_under(data)
+    assert sorted(Path(name).relative_to(data).as_posix() for name in before) == [
+        "span-1/a.csv",
+        "span-2/a.csv",
+    ]
+    (elsewhere / "a.csv").write_text("x\n1\n2\n")
+    after = files_under(data)
+    assert {name for name in after if after[name] != before[name]} == {str(data / "span-2/a.csv")}

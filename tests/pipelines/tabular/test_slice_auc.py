@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tensorflow_model_analysis.metrics.binary_confusion_matrices import Matrices
 
-from pipelines.taxi.slice_auc import SliceAUC
+from pipelines.tabular.slice_auc import SliceAUC
 
 
 def area(

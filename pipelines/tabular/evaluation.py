@@ -1,7 +1,7 @@
-"""What Evaluator measures of a taxi model, and which bounds it must keep to be blessed.
+"""What Evaluator measures of a model, and which bounds it must keep to be blessed.
 
 The label is computed by the model's own `transform_features` signature, so that Evaluator, Trainer
-and the live model cannot disagree on what a big tip is. What is done with a model that is not
+and the live model cannot disagree on what it is. What is done with a model that is not
 blessed is left to the runner.
 """
 
@@ -16,12 +16,12 @@ from google.protobuf import wrappers_pb2
 from tensorflow_model_analysis.proto import config_pb2
 
 from pipelines.config import PipelineConfig
-from pipelines.taxi import features
+from pipelines.tabular.columns import SERVING_DEFAULT, TRANSFORM_FEATURES, transformed_name
 
 CANDIDATE, BASELINE = "candidate", "baseline"
 
-# A slice is judged when it has this many trips with a big tip, and as many without; cash, in whose
-# books there is one big tip in 2,500 trips, is not.
+# A slice is judged when it has this many rows with the label 1, and as many with 0. Taxi trips paid
+# in cash, in whose books there is one big tip in 2,500 trips, are not.
 MIN_OF_EACH_CLASS = 10
 
 # Computed by TFMA in NumPy; metrics of Keras would start TensorFlow anew for each slice.
@@ -32,6 +32,7 @@ def eval_config(config: PipelineConfig) -> config_pb2.EvalConfig:
     """Returns Evaluator's configuration for the bounds in `config.evaluation`."""
     bounds = config.evaluation
     return make_eval_config(
+        label=config.label,
         min_auc=bounds.min_auc,
         min_slice_auc=bounds.min_slice_auc,
         max_auc_drop=bounds.max_auc_drop,
@@ -42,6 +43,7 @@ def eval_config(config: PipelineConfig) -> config_pb2.EvalConfig:
 
 def make_eval_config(
     *,
+    label: str,
     min_auc: float,
     min_slice_auc: float,
     max_auc_drop: float,
@@ -51,6 +53,7 @@ def make_eval_config(
     """Returns Evaluator's configuration.
 
     Args:
+        label: Raw column that the label is made of.
         min_auc: Lower bound of the area under the ROC curve on all examples.
         min_slice_auc: The same on each slice that is judged; which are, `SliceAUC` says.
         max_auc_drop: How far the area on all examples may fall below the baseline's. Without a
@@ -72,7 +75,7 @@ def make_eval_config(
     sliced = _bounded(
         config_pb2.MetricConfig(
             class_name="SliceAUC",
-            module="pipelines.taxi.slice_auc",
+            module="pipelines.tabular.slice_auc",
             config=json.dumps(
                 {"min_examples": min_slice_examples, "min_of_each_class": MIN_OF_EACH_CLASS}
             ),
@@ -86,9 +89,9 @@ def make_eval_config(
             config_pb2.ModelSpec(
                 name=name,
                 is_baseline=name == BASELINE,
-                signature_name=features.SERVING_DEFAULT,
-                preprocessing_function_names=[features.TRANSFORM_FEATURES],
-                label_key=features.TRANSFORMED_LABEL,
+                signature_name=SERVING_DEFAULT,
+                preprocessing_function_names=[TRANSFORM_FEATURES],
+                label_key=transformed_name(label),
             )
             for name in (CANDIDATE, BASELINE)
         ],

@@ -6,42 +6,39 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import tensorflow as tf
-import tensorflow_transform as tft
 
-from pipelines.taxi import dataset, export, features, model
+from pipelines.tabular import columns, export, network
+from pipelines.taxi.features import COLUMNS
+from pipelines.taxi.task import TASK
 
 if TYPE_CHECKING:
-    from tests.pipelines.taxi.conftest import Row, Transformed
+    from transformed_rows import Row, Transformed
 
 SIGNATURES = (
-    features.SERVING_DEFAULT,
-    features.SERVING_TENSORS,
-    features.REGRESSION,
-    features.CLASSIFICATION,
-    features.TRANSFORM_FEATURES,
+    columns.SERVING_DEFAULT,
+    columns.SERVING_TENSORS,
+    columns.REGRESSION,
+    columns.CLASSIFICATION,
+    columns.TRANSFORM_FEATURES,
 )
 
 
 @pytest.fixture(scope="module")
 def exported(trips: Transformed, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Any]:
     """Returns the folder of an exported model, and the Keras model that it was made from."""
-    data = dataset.Trips(
-        numeric=np.stack([trips.values[f"{name}_xf"] for name in features.NUMERIC], axis=1),
-        ids=np.stack([trips.values[f"{name}_xf"] for name in features.CATEGORICAL], axis=1),
-        big_tip=trips.values["tips_xf"].astype(np.float32),
-    )
-    trained = model.train_model(data, epochs=2, batch_size=64)
+    rows = trips.stacked(COLUMNS)
+    trained = network.train(TASK, rows, schedule=network.Schedule(epochs=2, batch_size=64))
     folder = tmp_path_factory.mktemp("exported") / "1"
-    export.save(trained, tft.TFTransformOutput(str(trips.folder)), str(folder))
-    return str(folder), trained.predict(data.inputs(), verbose=0)
+    export.save(trained, trips.output(), COLUMNS, str(folder))
+    return str(folder), trained.predict(rows.inputs(), verbose=0)
 
 
 def feeds(trips: Transformed, signature: str) -> dict[str, np.ndarray]:
-    if signature in {features.CLASSIFICATION, features.REGRESSION}:
+    if signature in {columns.CLASSIFICATION, columns.REGRESSION}:
         return {"inputs": np.array(trips.examples, dtype=object)}
-    if signature != features.SERVING_TENSORS:
+    if signature != columns.SERVING_TENSORS:
         return {"examples": np.array(trips.examples, dtype=object)}
-    return {name: column(trips.rows, name) for name in features.INPUTS}
+    return {name: column(trips.rows, name) for name in COLUMNS.inputs}
 
 
 def column(rows: list[Row], name: str) -> np.ndarray:
@@ -101,7 +98,7 @@ def test_classification_gives_both_classes_with_their_probabilities(
 ) -> None:
     folder, predictions = exported
 
-    outputs = by_tf2(folder, features.CLASSIFICATION, feeds(trips, features.CLASSIFICATION))
+    outputs = by_tf2(folder, columns.CLASSIFICATION, feeds(trips, columns.CLASSIFICATION))
 
     assert outputs["classes"].tolist() == [[b"0", b"1"]] * len(trips.examples)
     np.testing.assert_allclose(outputs["scores"][:, 1:], predictions, rtol=1e-5)
@@ -113,7 +110,7 @@ def test_transform_features_gives_what_transform_gave(
 ) -> None:
     folder, _ = exported
 
-    outputs = by_tf2(folder, features.TRANSFORM_FEATURES, feeds(trips, features.TRANSFORM_FEATURES))
+    outputs = by_tf2(folder, columns.TRANSFORM_FEATURES, feeds(trips, columns.TRANSFORM_FEATURES))
 
     assert outputs.keys() == trips.values.keys()
     for name, values in trips.values.items():
@@ -125,12 +122,12 @@ def test_a_prediction_needs_neither_the_label_nor_the_unused_columns(
 ) -> None:
     folder, predictions = exported
     example = tf.train.Example.FromString(trips.examples[0])
-    for name in (*features.UNUSED, features.LABEL):
+    for name in (*COLUMNS.unused, COLUMNS.label):
         example.features.feature.pop(name, None)
 
     outputs = by_tf2(
         folder,
-        features.SERVING_DEFAULT,
+        columns.SERVING_DEFAULT,
         {"examples": np.array([example.SerializeToString()], dtype=object)},
     )
 
@@ -140,6 +137,23 @@ def test_a_prediction_needs_neither_the_label_nor_the_unused_columns(
 def test_an_empty_batch_gives_no_predictions(exported: tuple[str, Any]) -> None:
     folder, _ = exported
 
-    outputs = by_tf2(folder, features.SERVING_DEFAULT, {"examples": np.array([], dtype=object)})
+    outputs = by_tf2(folder, columns.SERVING_DEFAULT, {"examples": np.array([], dtype=object)})
 
     assert outputs[export.PREDICTION].shape == (0, 1)
+
+
+def test_features_that_no_column_names_are_ignored(
+    exported: tuple[str, Any], trips: Transformed
+) -> None:
+    folder, predictions = exported
+    example = tf.train.Example.FromString(trips.examples[0])
+    example.features.feature["trip_id"].bytes_list.value.append(b"d1b2")
+    example.features.feature["drivers"].int64_list.value.extend([7, 9])
+
+    outputs = by_tf2(
+        folder,
+        columns.SERVING_DEFAULT,
+        {"examples": np.array([example.SerializeToString()], dtype=object)},
+    )
+
+    np.testing.assert_allclose(outputs[export.PREDICTION], predictions[:1], rtol=1e-5)

@@ -5,7 +5,7 @@ each bound as failed ("Metric not found"), so that one trip of a rare company wo
 model. Here a slice that is too small for a verdict has the area 1, which keeps any bound; plain
 `AUC` beside it, and ExampleCount, show what was measured there.
 
-    rows   big tips   AUC    SliceAUC with min_examples=100, min_of_each_class=10
+    rows   with 1     AUC    SliceAUC with min_examples=100, min_of_each_class=10
     1701   1152       0.64   0.64
     3234   3          0.72   1      three rows of a kind place the curve by chance
     20     5          0.40   1

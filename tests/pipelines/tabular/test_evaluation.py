@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
-import tensorflow_transform as tft
 
 from pipelines.config import load
-from pipelines.taxi import dataset, export, model
+from pipelines.tabular import export, network
+from pipelines.tabular.evaluation import eval_config
 from pipelines.taxi.config import CONFIG
-from pipelines.taxi.evaluation import eval_config
+from pipelines.taxi.features import COLUMNS
+from pipelines.taxi.task import TASK
 
 if TYPE_CHECKING:
-    from tests.pipelines.taxi.conftest import Transformed
+    from transformed_rows import Transformed
 
 # TFMA divides by the size of empty classes, and turns arrays into numbers as NumPy no longer likes.
 pytestmark = pytest.mark.filterwarnings("ignore::Warning:tensorflow_model_analysis")
@@ -26,13 +27,10 @@ def evaluate(
 ) -> Callable[..., tfma.ValidationResult]:
     """Trains a model that knows the made-up rule well enough, and returns what judges it."""
     folder = tmp_path_factory.mktemp("evaluated")
-    output = tft.TFTransformOutput(str(trips.folder))
-    data = dataset.Trips(
-        numeric=_stacked(trips, "float32", *dataset.features.NUMERIC),
-        ids=_stacked(trips, "int32", *dataset.features.CATEGORICAL),
-        big_tip=trips.values["tips_xf"].astype("float32"),
+    model = network.train(
+        TASK, trips.stacked(COLUMNS), schedule=network.Schedule(epochs=5, batch_size=32)
     )
-    export.save(model.train_model(data, epochs=5, batch_size=32), output, str(folder / "model"))
+    export.save(model, trips.output(), COLUMNS, str(folder / "model"))
     examples = folder / "examples"
     with tf.io.TFRecordWriter(str(examples)) as writer:
         for serialized in trips.examples:
@@ -59,11 +57,6 @@ def evaluate(
         return tfma.load_validation_result(results)
 
     return run
-
-
-def _stacked(trips: Transformed, dtype: str, *names: str) -> Any:
-    columns = [trips.values[f"{name}_xf"] for name in names]
-    return tf.stack([tf.cast(column, dtype) for column in columns], axis=1).numpy()
 
 
 def failures(result: tfma.ValidationResult) -> set[tuple[str, str]]:

@@ -7,8 +7,9 @@ from typing import Any
 import keras_tuner
 import pytest
 
-from pipelines.taxi import tuning
+from pipelines.tabular import tuning
 from pipelines.taxi.search_space import SEARCH_SPACE
+from pipelines.taxi.task import TASK
 
 # KerasTuner calls threads by their old names.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:keras_tuner")
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:keras_tuner"
 
 def make(folder: Path, *, algorithm: str = "grid", max_trials: int = 20) -> Any:
     return tuning.make_tuner(
-        algorithm=algorithm, max_trials=max_trials, steps=10, seed=0, folder=folder
+        TASK, algorithm=algorithm, max_trials=max_trials, steps=10, seed=0, folder=folder
     )
 
 
@@ -66,7 +67,7 @@ def test_an_unknown_algorithm_is_refused(tmp_path: Path) -> None:
 def test_a_search_overwrites_an_earlier_one_and_finds_a_best(fn_args: Any) -> None:
     fn_args.custom_config["tuner"] = {"algorithm": "random", "max_trials": 2, "epochs": 1}
     for _ in range(2):
-        result = tuning.tuner_fn(fn_args)
+        result = tuning.search(fn_args, TASK)
         result.tuner.search(**result.fit_kwargs)
 
         assert len(result.tuner.oracle.trials) == 2
