@@ -1,0 +1,198 @@
+"""Runs the pipeline that checks for skew or drift, and reads what it found.
+
+What to compare is decided by `planning`. What cannot be compared is told in the same form as what a
+check found, without running anything. How findings are shown is for `text`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines import data_files
+from pipelines.config import PipelineConfig, to_dict
+from pipelines.lineage import graph, url
+from pipelines.lineage.records import History
+from pipelines.lineage.store import open_store
+from pipelines.runners.local import runner
+from pipelines.runners.local.report import Progress, RunReport
+from pipelines.skew import periods, planning, served_log
+from pipelines.skew.names import VALIDATOR, pipeline_name
+from pipelines.skew.planning import Planned, Question
+from pipelines.skew.plans import Spans, SpansPlan, spans_text
+from pipelines.workspace import Workspace
+
+if TYPE_CHECKING:
+    from tfx.orchestration.pipeline import Pipeline
+
+    from components.skew_validator.findings import Findings
+
+_PIPELINES = "pipelines.skew.pipeline"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a check found.
+
+    Attributes:
+        findings: Of the validator; of a check that could not be made, why not. None where the run
+            failed.
+        run: The run of the pipeline; None where none was made.
+        folder: Where findings and report lie; None where no run ended well.
+        notes: What was seen on the way.
+    """
+
+    findings: Findings | None
+    run: RunReport | None = None
+    folder: Path | None = None
+    notes: tuple[str, ...] = ()
+
+
+def of_served(
+    config: PipelineConfig,
+    workspace: Workspace,
+    question: Question,
+    *,
+    progress: Progress,
+    wait: bool = False,
+) -> Answer:
+    """Checks what was served.
+
+    Args:
+        config: Of the pipeline whose model was served.
+        workspace: With its runs.
+        question: What is asked.
+        progress: Is told what happens.
+        wait: Whether to wait for records that are still being written, and for another check.
+
+    Raises:
+        UsageError: The question makes no sense.
+        RingwayError: The pipeline could not be run.
+    """
+    if wait:
+        served_log.wait_until_finished(question.log, served_log.being_written(question.log))
+    made = planning.planned(config, question, lambda: history_of(config.name, workspace))
+    if made.plan is None:
+        return _refused(config, question.against, made)
+    plan = made.plan
+    return _run(
+        config,
+        workspace,
+        lambda: _pipelines().over_served(config, workspace, plan),
+        asked={"log": str(plan.log_folder), "period": periods.text_of(plan.period)},
+        progress=progress,
+        wait=wait,
+        notes=made.notes,
+    )
+
+
+def of_spans(
+    config: PipelineConfig,
+    workspace: Workspace,
+    spans: Spans,
+    against: Spans,
+    *,
+    progress: Progress,
+    wait: bool = False,
+) -> Answer:
+    """Compares two ranges of the spans of a pipeline's data.
+
+    Args:
+        config: Of the pipeline; its `data_root` is filled.
+        workspace: Where results go.
+        spans: First and last of those that are looked at.
+        against: Likewise of those that they are compared with.
+        progress: Is told what happens.
+        wait: Whether to wait for another check.
+
+    Raises:
+        UsageError: The data is not cut into spans.
+        DataError: A span is not there.
+        RingwayError: The pipeline could not be run.
+    """
+    for first, last in (spans, against):
+        data_files.listed(Path(config.data_root), config.input_pattern, f"{first}:{last}")
+    title = f"{config.name}: {spans_text(spans)} against {spans_text(against)}"
+    plan = SpansPlan(spans=spans, against=against, title=title)
+    asked = {"spans": spans_text(spans), "against": spans_text(against)}
+    return _run(
+        config,
+        workspace,
+        lambda: _pipelines().over_spans(config, workspace, plan),
+        asked=asked,
+        progress=progress,
+        wait=wait,
+    )
+
+
+def history_of(name: str, workspace: Workspace) -> History | None:
+    """Returns what ML Metadata holds of a pipeline; None where it never ran.
+
+    Raises:
+        MetadataError: The store cannot be read.
+    """
+    path = url.parse(workspace.metadata_url).path
+    if path is not None and not path.exists():
+        return None
+    store = open_store(workspace.metadata_url, read_only=True)
+    return graph.load(store, name) if name in graph.pipelines(store) else None
+
+
+def _run(
+    config: PipelineConfig,
+    workspace: Workspace,
+    make: Callable[[], Pipeline],
+    *,
+    asked: Mapping[str, Any],
+    progress: Progress,
+    wait: bool,
+    notes: tuple[str, ...] = (),
+) -> Answer:
+    name = pipeline_name(config.name)
+    options = runner.RunOptions(
+        wait=wait,
+        config={**asked, "skew": to_dict(config.skew), "seed": config.seed},
+        preload=(_PIPELINES,),
+    )
+    report = runner.run(name, make, workspace, options=options, progress=progress)
+    folder = _result_folder(workspace, report)
+    from components.skew_validator import findings, keys
+
+    if folder is None:
+        return Answer(findings=None, run=report, notes=notes)
+    text = (folder / keys.FINDINGS_FILE).read_text(encoding="utf-8")
+    return Answer(findings=findings.from_json(text), run=report, folder=folder, notes=notes)
+
+
+def _result_folder(workspace: Workspace, report: RunReport) -> Path | None:
+    """Returns the folder of the validator's anomalies, or None where it did not end well."""
+    ids = [node.execution_id for node in report.nodes if node.id == VALIDATOR]
+    if not ids or ids[0] is None:
+        return None
+    from pipelines.runners.local import evidence
+
+    outputs = evidence.outputs_of(open_store(workspace.metadata_url), ids[0])
+    for _, artifact in outputs.get("anomalies", ()):
+        if Path(artifact.uri).is_dir():
+            return Path(artifact.uri)
+    return None
+
+
+def _refused(config: PipelineConfig, against: str, made: Planned) -> Answer:
+    from components.skew_validator import findings
+
+    found = findings.Findings(
+        title=f"{config.name}: what was served",
+        against=against,
+        status=findings.NOT_COMPARED,
+        cause=made.reason,
+    )
+    return Answer(findings=found, notes=made.notes)
+
+
+def _pipelines() -> Any:
+    # Imports TFX, which the workers of a run do at the same time.
+    return importlib.import_module(_PIPELINES)
