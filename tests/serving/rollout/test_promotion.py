@@ -1,0 +1,377 @@
+"""Every rule as a table, then whole rollouts with planted candidates."""
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from serving.rollout import promotion
+from serving.rollout.actions import Action, Conclude, Promote, Raise, RollBack, Switch, Wait
+from serving.rollout.arms import StepAccumulator
+from serving.rollout.errors import RolloutError
+from serving.rollout.guards import ErrorRate, LiveMetric, PredictionDrift
+from serving.rollout.metric import Metric, Moments
+from serving.rollout.plan import Experiment, OnSuccess, Plan, Strategy
+from serving.rollout.promotion import next_action
+from serving.rollout.routing import Arm
+from serving.rollout.sequential import Verdict
+from serving.rollout.snapshot import ArmStats, Snapshot, Wish
+from serving.rollout.split import split_of
+from serving.rollout.state import Outcome, State, after
+
+METRIC = Metric(name="correct", smallest_effect=0.02)
+CANARY = Plan(
+    id="taxi-2",
+    model="taxi",
+    stable_version=1,
+    candidate_version=2,
+    strategy=Strategy.CANARY,
+    steps=(0.05, 1.0),
+    guards=(ErrorRate(max_rate=0.2), PredictionDrift()),
+    min_requests=100,
+    min_step_sec=60.0,
+)
+ONLY_ERRORS = (ErrorRate(max_rate=0.2),)
+SHADOW = dataclasses.replace(
+    CANARY, strategy=Strategy.SHADOW, steps=(0.5,), on_success=OnSuccess.REPORT
+)
+BLUE_GREEN = dataclasses.replace(CANARY, strategy=Strategy.BLUE_GREEN, steps=(), guards=ONLY_ERRORS)
+DIRECT = dataclasses.replace(CANARY, strategy=Strategy.DIRECT, steps=(), guards=())
+AB_TEST = dataclasses.replace(
+    CANARY,
+    strategy=Strategy.AB_TEST,
+    steps=(0.5,),
+    guards=ONLY_ERRORS,
+    experiment=Experiment(metric=METRIC, max_sec=1000.0),
+)
+
+
+def arm(requests: int, errors: int = 0, correct: tuple[int, int] = (0, 0)) -> ArmStats:
+    """Returns an arm that predicted 0.5 always, and was right so often of so many labelled."""
+    step = StepAccumulator(0)
+    for _ in range(requests - errors):
+        step[Arm.CANDIDATE].add_answer(0.01, [0.5])
+    for _ in range(errors):
+        step[Arm.CANDIDATE].add_error()
+    hits, labelled = correct
+    share = hits / labelled if labelled else 0.0
+    moments = Moments(labelled, share, labelled * share * (1 - share))
+    return dataclasses.replace(step[Arm.CANDIDATE].extract(), metrics={"correct": moments})
+
+
+def at(step: int, share: float = 0.05, **changes: object) -> State:
+    given: dict = {"step_started_sec": 1000.0, "done": step + 1, **changes}
+    return State(rollout_id="taxi-2", step=step, share=share, **given)
+
+
+NEW = State(rollout_id="taxi-2")
+GOOD, BAD, FEW, NONE = arm(500), arm(500, errors=250), arm(99), ArmStats()
+LATER, SOON = 1060.0, 1059.0
+
+
+def seen(
+    step: int, candidate: ArmStats = GOOD, stable: ArmStats = GOOD, **changes: object
+) -> Snapshot:
+    given: dict = {"candidate_ready": True, **changes}
+    return Snapshot(step=step, candidate=candidate, stable=stable, **given)
+
+
+def wins(hits: int, others: int, of: int = 1000) -> dict[str, ArmStats]:
+    return {
+        "candidate": arm(200, correct=(hits, of)),
+        "stable": arm(200, correct=(others, of)),
+    }
+
+
+Row = tuple[Plan, State, Snapshot, float, type, str]
+
+BEGINNING: list[Row] = [
+    (CANARY, NEW, seen(-1), 0.0, Raise, "the candidate is warm"),
+    (SHADOW, NEW, seen(-1), 0.0, Raise, "the candidate is warm"),
+    (AB_TEST, NEW, seen(-1), 0.0, Raise, "the candidate is warm"),
+    (BLUE_GREEN, NEW, seen(-1), 0.0, Switch, "the candidate is warm"),
+    (DIRECT, NEW, seen(-1), 0.0, Promote, "the plan is direct"),
+    *[
+        (plan, NEW, seen(-1, candidate_ready=False), 0.0, Wait, "not warm yet")
+        for plan in (CANARY, SHADOW, AB_TEST, BLUE_GREEN, DIRECT)
+    ],
+    *[
+        (plan, NEW, seen(-1, candidate_failure="no signature"), 0.0, RollBack, "no signature")
+        for plan in (CANARY, SHADOW, AB_TEST, BLUE_GREEN, DIRECT)
+    ],
+    (CANARY, NEW, seen(0), 0.0, Wait, "the snapshot is of step 1, this is 0"),
+]
+CANARY_ROWS: list[Row] = [
+    (CANARY, at(0), seen(0), LATER, Raise, "500 requests in 60 s, every guard holds: error_rate"),
+    (CANARY, at(0), seen(0), SOON, Wait, "step 1 has 59 of 60 s"),
+    (CANARY, at(0), seen(0), 900.0, Wait, "step 1 has 0 of 60 s"),
+    (CANARY, at(0), seen(0, FEW), LATER, Wait, "99 of 100 requests of the candidate"),
+    (CANARY, at(0), seen(0, arm(100), arm(100)), LATER, Raise, "100 requests in 60 s"),
+    (CANARY, at(0), seen(0, GOOD, FEW), LATER, Wait, "99 of 100 requests of the stable version"),
+    (CANARY, at(0), seen(0, BAD), LATER, RollBack, "a guard is broken: error_rate: the candidate"),
+    (CANARY, at(0), seen(0, BAD), 1000.0, RollBack, "a guard is broken"),
+    (CANARY, at(0), seen(0, arm(20, 20)), 1001.0, RollBack, "failed 20 of 20 requests"),
+    (CANARY, at(0), seen(0, candidate_ready=False), LATER, Wait, "not warm"),
+    (CANARY, at(0), seen(0, candidate_failure="gone"), LATER, RollBack, "gone"),
+    (CANARY, at(0), seen(-1), LATER, Wait, "the snapshot is of step 0, this is 1"),
+    (CANARY, at(1, 1.0), seen(0), LATER, Wait, "the snapshot is of step 1, this is 2"),
+    # At a share of 1 nothing is compared: the stable version is not asked.
+    (CANARY, at(1, 1.0), seen(1, GOOD, NONE), LATER, Promote, "every guard holds: error_rate"),
+    (CANARY, at(1, 1.0), seen(1, FEW, NONE), LATER, Wait, "99 of 100"),
+    (CANARY, at(1, 1.0), seen(1, BAD, NONE), LATER, RollBack, "above the bound 0.2"),
+]
+OPERATOR: list[Row] = [
+    (CANARY, NEW, seen(-1, wish=Wish.ABORT), 0.0, RollBack, "the operator aborts"),
+    (CANARY, NEW, seen(-1, wish=Wish.PAUSE), 0.0, Wait, "paused"),
+    (CANARY, NEW, seen(-1, wish=Wish.PROMOTE), 0.0, Promote, "the operator promotes"),
+    (CANARY, at(0), seen(0, wish=Wish.ABORT), LATER, RollBack, "the operator aborts"),
+    (CANARY, at(0), seen(-1, wish=Wish.ABORT), LATER, RollBack, "the operator aborts"),
+    (CANARY, at(0), seen(0, wish=Wish.PAUSE), LATER, Wait, "the operator has paused it"),
+    (CANARY, at(0), seen(0, BAD, wish=Wish.PAUSE), LATER, RollBack, "a guard is broken"),
+    (CANARY, at(0), seen(0, FEW, wish=Wish.PROMOTE), SOON, Promote, "the operator promotes"),
+    (CANARY, at(0), seen(0, BAD, wish=Wish.PROMOTE), LATER, RollBack, "a guard is broken"),
+    (CANARY, at(0), seen(0, candidate_ready=False, wish=Wish.PROMOTE), LATER, Wait, "not warm"),
+    (BLUE_GREEN, at(0, 1.0), seen(0, wish=Wish.ABORT), LATER, RollBack, "the operator aborts"),
+    (DIRECT, NEW, seen(-1, wish=Wish.PAUSE), 0.0, Wait, "paused"),
+    (AB_TEST, at(0), seen(0, wish=Wish.PROMOTE), LATER, Promote, "the operator promotes"),
+]
+OTHERS: list[Row] = [
+    (SHADOW, at(0), seen(0), LATER, Conclude, "every guard holds.*to report, not to promote"),
+    (SHADOW, at(0), seen(0, FEW), LATER, Wait, "99 of 100"),
+    (SHADOW, at(0), seen(0, BAD), LATER, RollBack, "a guard is broken"),
+    (BLUE_GREEN, at(0, 1.0), seen(0, GOOD, NONE), LATER, Promote, "every guard holds"),
+    (BLUE_GREEN, at(0, 1.0), seen(0, GOOD, NONE), SOON, Wait, "59 of 60 s"),
+    (BLUE_GREEN, at(0, 1.0), seen(0, BAD, NONE), SOON, RollBack, "above the bound"),
+    (AB_TEST, at(0), seen(0, **wins(900, 700)), LATER, Conclude, "correct: candidate better"),
+    (AB_TEST, at(0), seen(0, **wins(700, 900)), LATER, Conclude, "correct: stable better"),
+    (
+        AB_TEST,
+        at(0),
+        seen(0, **wins(9 * 10**4, 9 * 10**4, 10**5)),
+        LATER,
+        Conclude,
+        "no difference that matters",
+    ),
+    (AB_TEST, at(0), seen(0, **wins(800, 800)), LATER, Wait, "correct: undecided"),
+    (AB_TEST, at(0), seen(0), LATER, Wait, "correct: undecided: candidate 0 over 0 labelled"),
+    (AB_TEST, at(0), seen(0, **wins(900, 700)), SOON, Wait, "59 of 60 s"),
+    (AB_TEST, at(0), seen(0, **wins(800, 800)), 2000.0, Conclude, "out of time: .*undecided"),
+    (AB_TEST, at(0), seen(0, FEW, FEW), 2000.0, Conclude, "out of time: .*undecided"),
+    (AB_TEST, at(0), seen(0, BAD), LATER, RollBack, "a guard is broken"),
+]
+
+
+@pytest.mark.parametrize(
+    ("plan", "state", "snapshot", "now_sec", "kind", "because"),
+    BEGINNING + CANARY_ROWS + OPERATOR + OTHERS,
+)
+def test_what_is_done_next(
+    plan: Plan, state: State, snapshot: Snapshot, now_sec: float, kind: type, because: str
+) -> None:
+    action = next_action(plan, state, snapshot, now_sec)
+
+    assert type(action) is kind
+    assert re.search(because, action.because)
+    assert next_action(plan, state, snapshot, now_sec) == action
+
+
+@pytest.mark.parametrize(
+    ("plan", "state", "snapshot", "now_sec", "kind", "because"),
+    BEGINNING + CANARY_ROWS + OPERATOR + OTHERS,
+)
+def test_what_was_done_is_not_asked_for_again(
+    plan: Plan, state: State, snapshot: Snapshot, now_sec: float, kind: type, because: str
+) -> None:
+    action = next_action(plan, state, snapshot, now_sec)
+    done = after(plan, state, action, now_sec)
+
+    again = next_action(plan, done, snapshot, now_sec)
+
+    if kind is not Wait:
+        assert isinstance(again, Wait)
+        assert done != state
+    assert after(plan, done, action, now_sec) == done
+
+
+@pytest.mark.parametrize("outcome", [one for one in Outcome if one is not Outcome.RUNNING])
+@pytest.mark.parametrize("wish", list(Wish))
+def test_nothing_follows_an_end(outcome: Outcome, wish: Wish) -> None:
+    ended = at(0, outcome=outcome, because="it was so")
+
+    action = next_action(CANARY, ended, seen(0, BAD, wish=wish), LATER)
+
+    assert action == Wait(because=f"it has ended: {outcome.value}, it was so")
+
+
+def test_a_step_that_takes_too_long_is_rolled_back() -> None:
+    plan = dataclasses.replace(CANARY, max_step_sec=600.0)
+
+    waiting = next_action(plan, at(0), seen(0, FEW), 1599.0)
+    late = next_action(plan, at(0), seen(0, FEW), 1600.0)
+    complete = next_action(plan, at(0), seen(0), 9999.0)
+
+    assert isinstance(waiting, Wait)
+    assert isinstance(late, RollBack)
+    assert "longer than 600 s: step 1 has 99 of 100 requests" in late.because
+    assert isinstance(complete, Raise)
+
+
+def test_a_step_waits_for_a_guard_that_has_not_enough() -> None:
+    plan = dataclasses.replace(CANARY, guards=(LiveMetric(metric=METRIC, min_labels=200),))
+    labelled = seen(0, arm(500, correct=(150, 199)), arm(500, correct=(160, 200)))
+    enough = seen(0, arm(500, correct=(150, 200)), arm(500, correct=(160, 200)))
+
+    action = next_action(plan, at(0), labelled, LATER)
+
+    assert isinstance(action, Wait)
+    assert "live_metric: 199 of 200 labels of the candidate" in action.because
+    assert isinstance(next_action(plan, at(0), enough, LATER), Raise)
+
+
+@pytest.mark.parametrize(
+    ("plan", "snapshot", "verdict", "serves"),
+    [
+        (SHADOW, seen(0), None, Arm.STABLE),
+        (dataclasses.replace(SHADOW, on_success=OnSuccess.PROMOTE), seen(0), None, Arm.CANDIDATE),
+        (AB_TEST, seen(0, **wins(900, 700)), Verdict.CANDIDATE_BETTER, Arm.CANDIDATE),
+        (AB_TEST, seen(0, **wins(700, 900)), Verdict.STABLE_BETTER, Arm.STABLE),
+        (
+            dataclasses.replace(AB_TEST, on_success=OnSuccess.REPORT),
+            seen(0, **wins(900, 700)),
+            Verdict.CANDIDATE_BETTER,
+            Arm.STABLE,
+        ),
+    ],
+)
+def test_who_serves_after_a_conclusion(
+    plan: Plan, snapshot: Snapshot, verdict: Verdict | None, serves: Arm
+) -> None:
+    action = next_action(plan, at(0), snapshot, LATER)
+
+    assert isinstance(action, Conclude)
+    assert (action.verdict, action.serves) == (verdict, serves)
+
+
+def test_without_guards_a_step_takes_time_and_requests() -> None:
+    plan = dataclasses.replace(CANARY, guards=())
+
+    action = next_action(plan, at(0), seen(0, BAD), LATER)
+
+    assert action == Raise(step=1, share=1.0, because="500 requests in 60 s, no guards")
+
+
+def test_a_state_of_another_plan_is_refused() -> None:
+    with pytest.raises(RolloutError, match="expected that of taxi-2 with 2 steps"):
+        next_action(CANARY, dataclasses.replace(NEW, rollout_id="taxi-1"), seen(-1), 0.0)
+    with pytest.raises(RolloutError, match="received taxi-2's in step 3"):
+        next_action(CANARY, at(2), seen(2), 0.0)
+
+
+def test_findings_are_of_the_present_step_only() -> None:
+    assert [one.guard for one in promotion.findings(CANARY, at(0), seen(0))] == [
+        "error_rate",
+        "prediction_drift",
+    ]
+    assert promotion.findings(CANARY, at(0), seen(1)) == ()
+    assert promotion.findings(CANARY, NEW, seen(-1)) == ()
+
+
+def carried_out(plan: Plan, rates: tuple[float, float], seed: int) -> tuple[State, list[Action]]:
+    """Plays a rollout: 20 ticks of 500 requests for each step, at error rates of both arms."""
+    rng, state = np.random.default_rng(seed), NEW
+    actions: list[Action] = []
+    step, now_sec = StepAccumulator(-1), 0.0
+    for _ in range(20 * len(plan.shares)):
+        split, now_sec = split_of(plan, state), now_sec + 60
+        for key in rng.integers(0, 10**9, 500):
+            answering = split.answers(b"%d" % key)
+            asked = {answering} | ({Arm.CANDIDATE} if split.copies(b"%d" % key) else set())
+            for one in asked:
+                if rng.random() < rates[one is Arm.STABLE]:
+                    step[one].add_error()
+                else:
+                    step[one].add_answer(0.01, [rng.random()])
+        snapshot = Snapshot(
+            step=step.step,
+            candidate=step[Arm.CANDIDATE].extract(),
+            stable=step[Arm.STABLE].extract(),
+            candidate_ready=True,
+        )
+        action = next_action(plan, state, snapshot, now_sec)
+        state = after(plan, state, action, now_sec)
+        if not isinstance(action, Wait):
+            actions.append(action)
+        if state.step != step.step:
+            step = StepAccumulator(state.step)
+    return state, actions
+
+
+FOUR = dataclasses.replace(CANARY, steps=(0.01, 0.05, 0.25, 1.0), min_requests=20)
+
+
+def test_a_sound_candidate_is_raised_step_by_step_and_promoted() -> None:
+    state, actions = carried_out(FOUR, (0.01, 0.01), seed=1)
+
+    assert [type(action) for action in actions] == [Raise] * 4 + [Promote]
+    assert [action.share for action in actions[:-1]] == [0.01, 0.05, 0.25, 1.0]  # type: ignore[union-attr]
+    assert state.outcome is Outcome.PROMOTED
+    assert split_of(FOUR, state).answers(b"anyone") is Arm.CANDIDATE
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_bad_candidate_never_gets_past_its_first_step(seed: int) -> None:
+    state, actions = carried_out(FOUR, (0.9, 0.01), seed)
+
+    assert [type(action) for action in actions] == [Raise, RollBack]
+    assert (state.step, state.outcome) == (0, Outcome.ROLLED_BACK)
+    assert split_of(FOUR, state).answers(b"anyone") is Arm.STABLE
+
+
+def test_a_shadow_answers_nobody() -> None:
+    state, actions = carried_out(dataclasses.replace(SHADOW, steps=(0.2,)), (0.01, 0.01), seed=3)
+
+    assert [type(action) for action in actions] == [Raise, Conclude]
+    assert state.share == 0
+
+
+ARMS = st.sampled_from([GOOD, BAD, FEW, NONE, arm(500, correct=(450, 500))])
+SNAPSHOTS = st.builds(
+    Snapshot,
+    step=st.integers(-1, 1),
+    candidate=ARMS,
+    stable=ARMS,
+    candidate_ready=st.booleans(),
+    candidate_failure=st.sampled_from(["", "", "", "no signature"]),
+    wish=st.sampled_from(Wish),
+)
+
+
+@given(
+    plan=st.sampled_from([CANARY, SHADOW, BLUE_GREEN, DIRECT, AB_TEST]),
+    ticks=st.lists(st.tuples(SNAPSHOTS, st.floats(0, 2000)), max_size=12),
+)
+@settings(deadline=None, max_examples=150)
+def test_whatever_is_seen_a_rollout_only_moves_forward(
+    plan: Plan, ticks: list[tuple[Snapshot, float]]
+) -> None:
+    state = NEW
+    for snapshot, now_sec in ticks:
+        action = next_action(plan, state, snapshot, now_sec)
+        following = after(plan, state, action, now_sec)
+
+        assert action.because
+        # Once ended, always ended; no step is skipped or taken twice.
+        assert not state.finished or following == state
+        assert following.step in {state.step, state.step + 1}
+        assert (following == state) == isinstance(action, Wait)
+        # What is broken is never raised or promoted.
+        if snapshot.step == state.step >= 0 and snapshot.candidate is BAD:
+            assert isinstance(action, Wait | RollBack)
+        # The same snapshot leads no further, unless the operator wants the end.
+        again = next_action(plan, following, snapshot, now_sec)
+        assert isinstance(again, Wait | RollBack) or isinstance(action, Wait)
+        assert State.from_json(following.to_json()) == following
+        state = following
