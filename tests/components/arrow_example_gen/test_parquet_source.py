@@ -70,8 +70,10 @@ def test_an_int_of_more_than_63_bits_is_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_files_of_a_split_need_the_same_columns(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"1\.parquet: expected .* a: int64, received a: float"):
-        read(tmp_path, pa.table({"a": [1]}), pa.table({"a": [1.5]}))
+    with pytest.raises(
+        InputError, match=r"1\.parquet: expected .* a: int64, received a: large_bin"
+    ):
+        read(tmp_path, pa.table({"a": [1]}), pa.table({"a": ["x"]}))
 
 
 def test_a_file_that_is_no_parquet_is_refused(tmp_path: Path) -> None:
