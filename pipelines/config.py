@@ -101,6 +101,9 @@ class SkewConfig:
             joined with those that training computed; none where no column does.
         float_tolerance: Relative difference up to which two floats of one entity are the same.
         max_mismatch_rate: Share of joined rows of a feature that may differ.
+        min_joined_share: Share of the served rows that have to find the row of training of the same
+            entity; where fewer do, rows are not compared. At 0 none has to.
+        prediction_output: The model's output that is the prediction; the only one where empty.
         absent: Pairs of a feature and the value that callers send for none where the model takes
             tensors, beside "" for texts and NaN for floats.
     """
@@ -115,6 +118,8 @@ class SkewConfig:
     identifiers: tuple[str, ...] = ()
     float_tolerance: Probability = 1e-6
     max_mismatch_rate: Probability = 0.0
+    min_joined_share: Probability = 0.5
+    prediction_output: str = ""
     absent: tuple[tuple[str, str | float], ...] = ()
 
     def __post_init__(self) -> None:

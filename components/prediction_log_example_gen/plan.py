@@ -15,6 +15,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
+import numpy as np
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.prediction_log_example_gen.keys import EXTRA_PREFIX
@@ -113,4 +114,7 @@ def stands_for_none(values: list[Value], absent: Value) -> bool:
     """Returns whether a row's values of a feature are all the one that stands for none."""
     if isinstance(absent, float) and math.isnan(absent):
         return all(isinstance(value, float) and math.isnan(value) for value in values)
+    if isinstance(absent, float):
+        # Examples hold floats of 32 bits.
+        return all(np.float32(value) == np.float32(absent) for value in values)
     return all(value == absent for value in values)

@@ -12,6 +12,7 @@ import datetime
 import re
 
 _LENGTH = re.compile(r"([1-9][0-9]{0,8})([smhd])")
+_LAST_SEC = 253_402_300_799  # 9999-12-31T23:59:59Z, the last that dates can tell
 _UNIT_SEC = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -63,8 +64,11 @@ def of_span(window_sec: int, span: int) -> Range:
     Raises:
         ValueError: The number is negative.
     """
-    if span < 0:
-        raise ValueError(f"span: expected a number of windows since 1970, received {span}")
+    if not 0 <= span < _LAST_SEC // window_sec:
+        raise ValueError(
+            f"span: expected a number of windows since 1970, below {_LAST_SEC // window_sec}, "
+            f"received {span}"
+        )
     return Range(window_sec, span * window_sec, (span + 1) * window_sec)
 
 
@@ -86,20 +90,11 @@ def between(window_sec: int, start_sec: int, end_sec: int) -> Range:
                 f"{name}: expected the bound of a window of {window_sec} s, such as {before} or "
                 f"{before + window_sec}, received {second}"
             )
+    if end_sec > _LAST_SEC:
+        raise ValueError(f"end: expected at most {_LAST_SEC}, in the year 9999, received {end_sec}")
     if start_sec >= end_sec:
         raise ValueError(f"end: expected a time after start ({start_sec}), received {end_sec}")
     return Range(window_sec, start_sec, end_sec)
-
-
-def last_complete_span(window_sec: int, now: float) -> int:
-    """Returns the number of the newest window that is over, or -1 where none is.
-
-    Args:
-        window_sec: Length of a window in seconds.
-        now: Seconds since 1970. Subtract how long the log's shards stay open, at most, to leave
-            out a window whose last records are not in a finished shard yet.
-    """
-    return int(now // window_sec) - 1
 
 
 def as_text(second: int) -> str:

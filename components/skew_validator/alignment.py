@@ -5,7 +5,7 @@ never at which value came from which. That is what makes the permutation test of
 exact; edges taken from the training sample alone would not do.
 
     equal width   ten buckets from the smallest to the largest value, as TFDV's standard histogram
-    quantile      ten buckets of about equal mass; a frequent value gets a bucket of its own
+    quantile      ten buckets of about equal mass; a more frequent value makes a larger one
     grid          distinct values, at most 256 cells of about equal mass
     distinct      every distinct value
     presence      finite values, NaN, -inf, inf and missing rows

@@ -213,11 +213,10 @@ def _compare(
     training, serving = sides
     if training is None or serving is None:
         return dataclasses.replace(compared, value=None)
-    if samples and max(_distinct(training), _distinct(serving)) > TFDV_STRINGS:
+    if samples and (mistaken := _misread_texts(training, serving)):
         # Samples of another kind are not of texts, whatever the statistics say.
         if isinstance(samples[0], CategoricalSample) and isinstance(samples[1], CategoricalSample):
-            aligned = _all_texts(samples[0], samples[1])
-            return _measured(compared, aligned, "TFDV compares the 1,000 most frequent texts only.")
+            return _measured(compared, _all_texts(samples[0], samples[1]), mistaken)
         return compared
     numeric = training.HasField("num_stats") and serving.HasField("num_stats")
     if numeric and compared.distance == "infinity_norm":
@@ -227,6 +226,15 @@ def _compare(
             compared, training, serving, "NaN and infinities are bins of their own, unlike in TFDV."
         )
     return compared
+
+
+def _misread_texts(training: FeatureNameStatistics, serving: FeatureNameStatistics) -> str:
+    """Returns why TFDV's histograms of texts do not hold all of them, or an empty text."""
+    if max(_distinct(training), _distinct(serving)) > TFDV_STRINGS:
+        return "TFDV compares the 1,000 most frequent texts only."
+    if any(side.string_stats.invalid_utf8_count for side in (training, serving)):
+        return "TFDV takes all that is not UTF-8 for one text."
+    return ""
 
 
 def _all_texts(training: CategoricalSample, serving: CategoricalSample) -> Aligned:

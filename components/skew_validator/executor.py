@@ -41,7 +41,7 @@ from components.skew_validator.rows import Column, Rows, read
 from components.skew_validator.samples import features
 from components.skew_validator.settings import Settings
 from components.skew_validator.validation import Data, Question, validate
-from components.skew_validator.verdict import NotCompared
+from components.skew_validator.verdict import NotCompared, Reason
 
 ANOMALIES_FILE = "SchemaDiff.pb"  # tfx.components.example_validator.executor.DEFAULT_FILE_NAME
 
@@ -134,7 +134,9 @@ class Executor(BaseBeamExecutor):
             max_mismatch_rate=settings.max_mismatch_rate,
             detectable_shift=settings.terms.detectable_shift,
             power=settings.terms.power,
-            optional=settings.terms.optional,
+            optional=settings.terms.optional
+            | {feature.name for feature in expected if not feature.required},
+            min_joined_share=settings.min_joined_share,
         )
         return found, dict(feature_skew.counts_of(result))
 
@@ -177,9 +179,12 @@ class _Sides:
     def predictions(self, serving: Rows, baseline: Rows | None) -> Column | NotCompared | None:
         """Returns the predictions to compare with, why there are none, or None if not asked."""
         if not self._from_training:
-            if baseline is None or log.PREDICTION not in serving.columns:
-                return None
-            return baseline.columns.get(log.PREDICTION)
+            if baseline is None or log.SERVED_AT not in {*serving.columns, *baseline.columns}:
+                return None  # spans of data hold no predictions
+            return baseline.columns.get(log.PREDICTION) or NotCompared(
+                Reason.NO_BASELINE,
+                "expected predictions in what was served before, received none.",
+            )
         if not self._inputs.get(keys.MODEL):
             return None
         model = artifact_utils.get_single_instance(self._inputs[keys.MODEL])

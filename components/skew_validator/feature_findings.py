@@ -3,7 +3,8 @@
 An alarm needs no test of chance: both values were computed for one entity, and either they are
 the same or they are not. Silence does need rows: with ten joined rows nobody sees a fault in one
 row of a hundred. So a feature is NOT_COMPARED where too few rows were joined to find, with the
-power asked, a share of differing rows that is larger by the change asked than what is allowed.
+power asked, a share of differing rows that is larger by the change asked than what is allowed; and
+all are where too small a share of the served rows found their entity.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ _SAME_CODE = (
     "the distribution does not, one side has joined it to the wrong rows."
 )
 _ABSENT = "Find out why one side does not get the feature, or gets it too late."
+_IDENTIFY = (
+    "Have callers send what names the entity, compare with examples of the same time, or lower "
+    "skew.min_joined_share."
+)
 _LONGER = "Take a longer window, or more of the requests into the log."
 
 
@@ -37,6 +42,7 @@ def findings_of(
     detectable_shift: float = 0.2,
     power: float = 0.8,
     optional: Collection[str] = (),
+    min_joined_share: float = 0.0,
 ) -> tuple[Finding, ...]:
     """Judges each feature.
 
@@ -46,22 +52,24 @@ def findings_of(
         detectable_shift: How much larger a share has to be found, in (0, 1].
         power: How likely that has to be, in (0, 1).
         optional: Features that may stay uncompared.
+        min_joined_share: Share of the served rows that have to be joined, in [0, 1].
 
     Returns:
-        One of each feature, worst first; or one of the data as a whole, whose feature is "", where
-        no rows were joined.
+        One of each feature, worst first, alarms included; and before them one of the data as a
+        whole, whose feature is "", where no rows were joined or too few of those served.
     """
     joined = result.serving.joined
     if not joined:
         reason, remedy = _nothing_joined(result)
-        whole = Finding(
-            kind="feature",
-            feature="",
-            status=findings.NOT_COMPARED,
-            reason=reason,
-            remedy=remedy,
+        return (_whole(reason, remedy, optional=not min_joined_share),)
+    served = result.serving.rows
+    lacking: tuple[Finding, ...] = ()
+    if joined < min_joined_share * served:
+        reason = (
+            f"expected at least {min_joined_share:.1%} of the served rows to have a row of "
+            f"training of the same entity, received {joined:,} of {served:,}."
         )
-        return (whole,)
+        lacking = (_whole(reason, _IDENTIFY),)
     enough = shows(joined, max_mismatch_rate, detectable_shift, power)
     judged = (
         dataclasses.replace(
@@ -70,8 +78,19 @@ def findings_of(
         for name, feature in result.features.items()
     )
     order = (findings.ALARM, findings.NOT_COMPARED, findings.OK)
-    return tuple(
+    return lacking + tuple(
         sorted(judged, key=lambda one: (order.index(one.status), -one.severity, one.feature))
+    )
+
+
+def _whole(reason: str, remedy: str, *, optional: bool = False) -> Finding:
+    return Finding(
+        kind="feature",
+        feature="",
+        status=findings.NOT_COMPARED,
+        reason=reason,
+        remedy=remedy,
+        optional=optional,
     )
 
 

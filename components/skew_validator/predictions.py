@@ -76,7 +76,7 @@ def _predict(
                 f"received {sorted(outputs)}",
             )
         array = outputs[chosen]
-        if not array.ndim or array.shape[0] != len(part):
+        if not array.size or not array.ndim or array.shape[0] != len(part):
             return NotCompared(
                 Reason.NO_BASELINE,
                 f"output {chosen!r}: expected {len(part)} rows, received shape {array.shape}",

@@ -5,15 +5,14 @@
     findings    both histograms over each other, measures, examples; closed where all is well
 
 The template is `templates/report.html.jinja`. Every value passes through its escaping, and through
-`plain` before that: values were sent by callers, so they may be anything. What was found, and what
-it means, is left to `findings` and those who make them.
+`plain_text` before that: values were sent by callers, so they may be anything. What was found, and
+what it means, is left to `findings` and those who make them.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-import unicodedata
 from typing import Any
 
 import jinja2
@@ -21,6 +20,7 @@ import markupsafe
 
 from components.skew_validator import chart
 from components.skew_validator.findings import ALARM, NOT_COMPARED, OK, Finding, Findings
+from components.skew_validator.plain_text import plain
 
 _ORDER = {ALARM: 0, NOT_COMPARED: 1, OK: 2}
 _STATUS_CLASS = {ALARM: "bad", NOT_COMPARED: "open", OK: "good"}
@@ -93,27 +93,13 @@ def percent(share: float | None) -> str:
     return "< 0.01 %" if 0 < share < 1e-4 else f"{100 * share:.4g} %"
 
 
-def plain(text: str) -> str:
-    """Returns a text without what breaks a page or misleads its reader.
-
-    Control characters, halves of surrogate pairs and marks that turn the direction of writing are
-    shown by their number.
-    """
-    return "".join(
-        f"\\u{ord(letter):04x}"
-        if unicodedata.category(letter) in ("Cc", "Cs", "Cf", "Co", "Cn") and letter not in "\n\t"
-        else letter
-        for letter in text
-    )
-
-
 def _when(iso: str) -> str:
     return iso.replace("T", " ").replace("Z", " UTC") if iso else _NONE
 
 
 def _finalize(value: Any) -> Any:
     if isinstance(value, str) and not isinstance(value, markupsafe.Markup):
-        return plain(value)
+        return plain(value, kept="\n\t")
     return value
 
 

@@ -177,6 +177,24 @@ class _Kept:
         if keys.size > self._max_rows:
             highest = np.partition(keys, self._max_rows - 1)[self._max_rows - 1]
             self._parts = [part.only(part.keys <= highest) for part in self._parts]
+            for name, kind in self._columns.items():
+                if kind.is_text:
+                    self._forget(name, kind)
+
+    def _forget(self, name: str, kind: _Kind) -> None:
+        """Drops the texts of a column that no kept row has: of an identifier, each has its own."""
+        held = [part.cells[name] for part in self._parts if name in part.cells]
+        used = np.unique(np.concatenate([values[present] for values, present in held] or [[]]))
+        used = used.astype(np.int64)
+        moved = np.zeros(len(kind.names), np.int32)
+        moved[used] = np.arange(used.size, dtype=np.int32)
+        for part in self._parts:
+            if name in part.cells:
+                values, present = part.cells[name]
+                places = np.where(present, values, 0).astype(np.int64)
+                part.cells[name] = np.where(present, moved[places], 0).astype(np.int32), present
+        texts = list(kind.names)
+        kind.names = {texts[place]: number for number, place in enumerate(used.tolist())}
 
     def _column(self, name: str) -> Column:
         kind = self._columns[name]

@@ -109,4 +109,7 @@ def _is_categorical(feature: schema_pb2.Feature) -> bool:
 
 
 def _text(number: float) -> str:
-    return f"{number:g}" if isinstance(number, float) else str(number)
+    if float(number).is_integer():
+        return str(int(number))
+    # Examples hold floats of 32 bits: the shortest text that tells two of them apart.
+    return np.format_float_positional(np.float32(number), trim="-")

@@ -31,7 +31,6 @@ from components.skew_validator.findings import ALARM, NOT_COMPARED, OK, Finding
 from components.skew_validator.samples import is_expected
 from components.skew_validator.verdict import NotCompared, Reason
 
-_ERROR = anomalies_pb2.AnomalyInfo.ERROR
 _WARNING = anomalies_pb2.AnomalyInfo.WARNING
 _MISSING = anomalies_pb2.AnomalyInfo.SCHEMA_MISSING_COLUMN
 _LOW_FRACTION = anomalies_pb2.AnomalyInfo.FEATURE_TYPE_LOW_FRACTION_PRESENT

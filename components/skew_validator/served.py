@@ -51,9 +51,11 @@ def notes(baseline: Rows | None, serving: Rows) -> Iterator[str]:
             )
     rate = serving.columns.get(log.SAMPLING_RATE)
     if rate is not None and rate.names is None and rate.present.any():
-        lowest = float(rate.values[rate.present].min())
-        if lowest < 1:
+        known = rate.values[rate.present]
+        rates = sorted({float(one) for one in known if 0 < one < 1})
+        if rates:
+            shares = " or ".join(f"{one:g}" for one in rates[:3])
             yield (
-                f"The log holds a share of {lowest:g} of the requests, chosen at random; each row "
-                "counts alike."
+                f"The log holds a share of {shares} of the requests, chosen at random; each row "
+                "counts alike, those of times of another share too."
             )

@@ -14,7 +14,7 @@ from typing import Any
 from components.skew_validator.terms import Terms
 
 # Of the pipeline's configuration, and read by others: values that stand for none.
-_OF_OTHERS = frozenset({"absent"})
+_OF_OTHERS = frozenset({"absent", "prediction_output"})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,20 +27,26 @@ class Settings:
             compared value by value. None where empty.
         float_tolerance: Relative difference up to which two floats of one entity are the same.
         max_mismatch_rate: Share of the joined rows of a feature that may differ, in [0, 1].
+        min_joined_share: Share of the served rows that have to find the row of training of the same
+            entity, in [0, 1]; where fewer do, they are not compared. At 0 none has to.
     """
 
     terms: Terms = dataclasses.field(default_factory=Terms)
     identifiers: tuple[str, ...] = ()
     float_tolerance: float = 1e-6
     max_mismatch_rate: float = 0.0
+    min_joined_share: float = 0.5
 
     def __post_init__(self) -> None:
         for name, number in (
             ("float_tolerance", self.float_tolerance),
             ("max_mismatch_rate", self.max_mismatch_rate),
+            ("min_joined_share", self.min_joined_share),
         ):
             if not 0 <= number <= 1:
                 raise ValueError(f"{name}: expected a number from 0 to 1, received {number!r}.")
+        if self.float_tolerance == 1:
+            raise ValueError("float_tolerance: expected a number below 1, received 1.")
 
     @classmethod
     def of(cls, fields: Mapping[str, Any] | str) -> Settings:

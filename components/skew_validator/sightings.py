@@ -66,6 +66,9 @@ def first_offence(rows: Rows, schema: schema_pb2.Schema, name: str) -> str:
 def first_change(rows: Rows, differs: Callable[[np.ndarray], bool]) -> str:
     """Returns when the first part of the served rows began that differs from training.
 
+    Where no part is large enough to differ by itself, it is when the first row was served; "" where
+    times are not known.
+
     Args:
         rows: What was served.
         differs: Whether some of them differ; is given which, shape `(rows,)` and of bool.

@@ -81,13 +81,13 @@ def _refuse_whole(
         return NotCompared(
             Reason.NO_BASELINE, "expected a training sample to compare with, received none."
         )
+    if not names:
+        return NotCompared(Reason.NO_ROWS, "expected at least one feature, received none.")
     for side, samples in (("training", training), ("serving", serving)):
         if not any(sample.rows for sample in samples.values()):
             return NotCompared(
                 Reason.NO_ROWS, f"expected at least one row in the {side} sample, received none."
             )
-    if not names:
-        return NotCompared(Reason.NO_ROWS, "expected at least one feature, received none.")
     return None
 
 

@@ -25,8 +25,8 @@ class Terms:
             at missing rows, and distances on an axis leave NaN and infinities to it.
         categorical: Likewise for categories.
         floors: By name of a distance, what it must exceed to alarm, however significant it is: with
-            a million rows a difference that nobody minds is significant. The fixed thresholds of a
-            schema's comparators go here.
+            a million rows a difference that nobody minds is significant. The thresholds of a
+            schema's comparators are not among them: `comparators` holds those.
         false_alarm_rate: Chance of one alarm or more in a whole check when nothing has changed, in
             (0, 1).
         detectable_shift: A change of a share (of 0.2, say: from 40 % to 60 % of the values) that

@@ -10,7 +10,8 @@
 Of the identifiers of entities, one with a value of its own in most served rows is not compared: it
 is another one in each row. Others, such as the carrier of a flight, are features like all.
 
-All that rests on chance, predictions included, shares one rate of false alarms. A feature that the
+All distributions, predictions included, share one rate of false alarms; shares that the schema asks
+for (presence, mass of a domain) have a rate of the same size of their own. A feature that the
 schema requires and no row has is an alarm of kind "schema" and is not compared besides. One that
 the schema does not require may stay uncompared.
 
@@ -142,10 +143,12 @@ class _Validation:
         training, serving = self._samples()
         lacking = self._add_predictions(training, serving)
         optional = self._terms.optional | {
-            name for name, feature in self._features.items() if not feature.required
+            name
+            for name, feature in self._features.items()
+            if not feature.required and not _kinds_differ(training.get(name), serving.get(name))
         }
         verdict = check(
-            training if data.baseline else None,
+            training if data.baseline and data.baseline.count else None,
             serving,
             terms=dataclasses.replace(self._terms, optional=frozenset(optional)),
             rng=np.random.default_rng(self._question.seed),
@@ -170,10 +173,13 @@ class _Validation:
         if isinstance(asked, NotCompared):
             return None, [_not_compared("schema", "", asked.detail)]
         found = schema_skew.findings_of(asked, data.schema, data.serving.seen)
+        expected = features(data.schema, question.environment)
+        excused = {feature.name for feature in expected if not feature.required}
         return asked, [
             dataclasses.replace(
                 one,
                 first_seen=sightings.first_offence(data.serving, data.schema, one.feature),
+                optional=one.feature in self._terms.optional or one.feature in excused,
             )
             for one in found
         ]
@@ -210,7 +216,7 @@ class _Validation:
         if expected is None:
             return []
         if isinstance(expected, NotCompared):
-            return [_not_compared("prediction", log.PREDICTION, expected.detail)]
+            return [self._no_predictions(expected.detail)]
         rows = self._data.serving
         which = of_version(rows, self._question.model_version)
         served = rows.columns.get(log.PREDICTION)
@@ -218,7 +224,7 @@ class _Validation:
             version = self._question.model_version
             whose = f" of version {version}" if version else ""
             detail = f"expected served predictions{whose}, received none."
-            return [_not_compared("prediction", log.PREDICTION, detail)]
+            return [self._no_predictions(detail)]
         whole = all(_is_class(column) for column in (served, expected))
         feature = Feature(name=log.PREDICTION, categorical=whole, required=True)
         count = expected.present.size
@@ -226,6 +232,10 @@ class _Validation:
         training[log.PREDICTION] = sample_of(offline, feature)
         serving[log.PREDICTION] = sample_of(rows, feature, which)
         return []
+
+    def _no_predictions(self, detail: str) -> Finding:
+        optional = log.PREDICTION in self._terms.optional
+        return _not_compared("prediction", log.PREDICTION, detail, optional=optional)
 
     def _of_distributions(
         self, verdict: Verdict, training: Mapping[str, Sample], serving: Mapping[str, Sample]
@@ -342,10 +352,22 @@ class _Validation:
         )
 
 
-def _not_compared(kind: str, feature: str, detail: str) -> Finding:
+def _not_compared(kind: str, feature: str, detail: str, *, optional: bool = False) -> Finding:
     return Finding(
-        kind=kind, feature=feature, status=findings.NOT_COMPARED, reason=detail, remedy=""
+        kind=kind,
+        feature=feature,
+        status=findings.NOT_COMPARED,
+        reason=detail,
+        remedy="",
+        optional=optional,
     )
+
+
+def _kinds_differ(training: Sample | None, serving: Sample | None) -> bool:
+    """Whether both sides have values, and of kinds that cannot be compared."""
+    if training is None or serving is None:
+        return False
+    return bool(training.present and serving.present and training.kind != serving.kind)
 
 
 def _measure(comparison: Comparison) -> Measure:

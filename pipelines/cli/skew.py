@@ -91,10 +91,11 @@ def command(
     under the pipeline PIPELINE-skew. Only rows that were written are looked at; a server finishes
     its file of them once a minute.
     """
-    _check(chosen)
+    _check(chosen, report)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     workspace = Workspace.from_environment(os.environ)
     config = configuration.load(configuration.named(pipeline), config_file, settings)
+    _check_settings(config)
     log_path = workspace.root / "logs" / pipeline_name(config.name) / "ringway.log"
     with captured_output(log_path) as terminal:
         answer = _answer(config, workspace, chosen, _Steps(terminal, form))
@@ -102,8 +103,7 @@ def command(
             code = _tell_failed(answer.run, terminal, form)
         else:
             code = EXIT_CODES[answer.findings.status]
-            page = _write_report(answer, report)
-            _tell(answer, code, page, terminal, form)
+            _tell(answer, code, report, terminal, form)
     sys.exit(code)
 
 
@@ -138,7 +138,12 @@ class _Steps:
             print(text, file=self._stream, flush=True)
 
 
-def _check(chosen: dict[str, Any]) -> None:
+def _check(chosen: dict[str, Any], report: Path | None) -> None:
+    if report is not None and not report.absolute().parent.is_dir():
+        raise UsageError(
+            f"--report {report}: expected a file in a folder that exists",
+            remedy=f"Make the folder {report.absolute().parent}, or name another file.",
+        )
     if (chosen["spans"] is None) != (chosen["against_spans"] is None):
         raise UsageError("--spans and --against-spans go together: give both, or neither")
     given = [name for name in (*_OF_THE_LOG, "against") if chosen[name] is not None]
@@ -147,6 +152,15 @@ def _check(chosen: dict[str, Any]) -> None:
             "--spans compares the data's own spans, without any traffic; it does not go together "
             "with options of the request log"
         )
+
+
+def _check_settings(config: PipelineConfig) -> None:
+    from components.skew_validator.settings import Settings
+
+    try:
+        Settings.of(configuration.to_dict(config.skew))
+    except ValueError as error:
+        raise UsageError(f"skew: {error}") from error
 
 
 def _answer(
@@ -209,19 +223,20 @@ def _write_report(answer: Answer, wanted: Path | None) -> str:
     return str(wanted)
 
 
-def _tell(answer: Answer, code: int, page: str, terminal: TextIO, form: str) -> None:
+def _tell(answer: Answer, code: int, report: Path | None, terminal: TextIO, form: str) -> None:
     from pipelines.skew import text
 
     assert answer.findings is not None
     if form == "json":
         run = answer.run.run_id if answer.run else ""
         found = text.document(answer.findings, answer.notes)
-        document = {"exit_code": code, "run": run, "report": page, **found}
+        document = {"exit_code": code, "run": run, "report": _write_report(answer, report), **found}
         print(json.dumps(document, indent=2, ensure_ascii=False), file=terminal)
         return
+    # Before the report, whose disk may be full: the verdict must not be lost with it.
     for line in text.lines(answer.findings, answer.notes):
-        print(line, file=terminal)
-    if page:
+        print(line, file=terminal, flush=True)
+    if page := _write_report(answer, report):
         print(f"report: {page}", file=terminal)
 
 

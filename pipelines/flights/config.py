@@ -12,6 +12,8 @@ from pipelines.typed_values import PositiveInt
 _SCHEMAS = Path(__file__).parents[2] / "schemas" / "flights"
 _SKEW = SkewConfig(
     identifiers=("flight_id",),
+    # What is asked for is to depart later, and no training has seen it.
+    min_joined_share=0.0,
     # In tensors an integer cannot be left out.
     absent=(("plane_year", 0), ("plane_seats", 0)),
 )

@@ -21,7 +21,6 @@ from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.importer import Importer
 from tfx.orchestration.pipeline import Pipeline
-from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx.types import channel, standard_artifacts
 
 from components.arrow_example_gen import ArrowExampleGen
@@ -29,6 +28,7 @@ from components.prediction_log_example_gen import PredictionLogExampleGen
 from components.prediction_log_example_gen.windows import Range
 from components.skew_validator import keys
 from components.skew_validator.component import SkewValidator
+from pipelines import example_splits
 from pipelines.config import PipelineConfig, to_dict
 from pipelines.lineage.store import connection_config
 from pipelines.skew.baseline import Baseline
@@ -74,6 +74,7 @@ def over_served(config: PipelineConfig, workspace: Workspace, plan: ServedPlan) 
         against=keys.TRAINING if plan.previous is None else keys.PREVIOUS,
         model_version=baseline.version if baseline and plan.previous is None else "",
         serving_split=_SPLIT,
+        prediction_output=config.skew.prediction_output,
         **inputs,
     ).with_id(VALIDATOR)
     return _pipeline(config, workspace, [*nodes, served, statistics, validator])
@@ -161,6 +162,7 @@ def _log_examples(
         schema=schema,
         absent=plan.absent,
         model_name=config.name,
+        prediction_output=config.skew.prediction_output,
         split=_SPLIT,
         log_fingerprint=fingerprint,
     )
@@ -168,18 +170,11 @@ def _log_examples(
 
 def _span_examples(config: PipelineConfig, spans: tuple[int, int]) -> ArrowExampleGen:
     first, last = spans
-    split = example_gen_pb2.SplitConfig.Split(name=_SPLIT, hash_buckets=1)
     return ArrowExampleGen(
         input_base=str(Path(config.data_root).absolute()),
-        input_config=example_gen_pb2.Input(
-            splits=[example_gen_pb2.Input.Split(name="single_split", pattern=config.input_pattern)]
-        ),
-        output_config=example_gen_pb2.Output(
-            split_config=example_gen_pb2.SplitConfig(splits=[split])
-        ),
-        range_config=range_config_pb2.RangeConfig(
-            static_range=range_config_pb2.StaticRange(start_span_number=first, end_span_number=last)
-        ),
+        input_config=example_splits.input_config(config),
+        output_config=example_splits.output_splits(**{_SPLIT: 1}),
+        range_config=example_splits.range_config(f"{first}:{last}"),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from components.skew_validator import findings as said
 from components.skew_validator.findings import Finding, Findings, Measure
+from components.skew_validator.plain_text import plain
 
 _MAX_EXAMPLES = 3
 _MAX_NOT_COMPARED = 12
@@ -47,7 +48,7 @@ def lines(found: Findings, notes: Sequence[str] = ()) -> list[str]:
             told.append(f"  and {len(lacking) - _MAX_NOT_COMPARED} more")
     told += _sizes(found)
     told += [f"note: {note}" for note in (*notes, *found.notes)]
-    return told
+    return [plain(line) for line in told]
 
 
 def document(found: Findings, notes: Sequence[str] = ()) -> dict[str, Any]:

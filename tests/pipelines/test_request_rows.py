@@ -12,6 +12,7 @@ from pipelines import request_rows
 from pipelines.cell_rules import Kind
 from pipelines.errors import UsageError
 from pipelines.request_rows import RequestForm, RowError, SchemaKinds
+from pipelines.taxi import features
 from serving.client import Metadata
 from serving.wire import tensors as t
 from serving.wire.specs import Signature, TensorSpec
@@ -96,7 +97,7 @@ def test_the_taxi_schema_says_what_columns_hold_and_which_is_the_label() -> None
     assert known.kinds["fare"] is Kind.FLOAT
     assert known.kinds["trip_seconds"] is Kind.INT
     assert known.kinds["company"] is Kind.TEXT
-    assert known.unserved == {"tips"}
+    assert known.unserved == {"tips", *features.COLUMNS.unused}
     assert request_rows.schema_kinds("no-such-pipeline") == SchemaKinds()
 
 

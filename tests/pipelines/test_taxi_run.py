@@ -27,6 +27,7 @@ COMPONENTS = {
 }
 OURS = {
     "components.arrow_example_gen.component.ArrowExampleGen",
+    "components.data_quality_validator.component.DataQualityValidator",
     "components.serving_validator.component.ServingValidator",
 }
 

@@ -52,11 +52,13 @@ def test_bounds_that_are_none_are_refused(start: int, end: int, message: str) ->
         windows.between(HOUR, start, end)
 
 
+def test_a_time_that_no_date_can_tell_is_refused() -> None:
+    with pytest.raises(ValueError, match="below 70389527, received 99999999999999"):
+        windows.of_span(HOUR, 99999999999999)
+    with pytest.raises(ValueError, match="in the year 9999"):
+        windows.between(1, 0, 253_402_300_800)
+
+
 def test_a_negative_span_is_refused() -> None:
     with pytest.raises(ValueError, match="received -1"):
         windows.of_span(HOUR, -1)
-
-
-@pytest.mark.parametrize(("now", "span"), [(7199.9, 0), (7200, 1), (10_000, 1), (10, -1)])
-def test_the_last_complete_window_is_over(now: float, span: int) -> None:
-    assert windows.last_complete_span(HOUR, now) == span

@@ -189,6 +189,33 @@ def test_where_nothing_was_joined_it_says_why(
     assert found.remedy
 
 
+@pytest.mark.parametrize(("share", "expected"), [(0.0, False), (0.5, False), (0.51, True)])
+def test_so_many_served_rows_have_to_be_joined(share: float, expected: bool) -> None:
+    serving = SideRows(rows=200, joined=100)
+    found = findings_of(
+        result(100, {"x": Feature(filled=100)}, serving=serving),
+        max_mismatch_rate=0.0,
+        min_joined_share=share,
+    )
+    assert (found[0].feature == "") == expected
+    if expected:
+        assert found[0].status == findings.NOT_COMPARED
+        assert "at least 51.0% of the served rows" in found[0].reason
+        assert "received 100 of 200" in found[0].reason
+        assert not found[0].optional
+
+
+def test_where_none_has_to_be_joined_it_is_no_objection() -> None:
+    sides = {"training": SideRows(rows=9), "serving": SideRows(rows=9)}
+    (strict,) = findings_of(
+        result(0, {"x": Feature()}, **sides), max_mismatch_rate=0.0, min_joined_share=0.1
+    )
+    (lenient,) = findings_of(
+        result(0, {"x": Feature()}, **sides), max_mismatch_rate=0.0, min_joined_share=0.0
+    )
+    assert (strict.optional, lenient.optional) == (False, True)
+
+
 def test_every_row_stands_in_the_counts() -> None:
     sides = {
         "training": SideRows(rows=10, unnamed=1, ambiguous=2, joined=3),

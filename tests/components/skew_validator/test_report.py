@@ -11,6 +11,7 @@ import pytest
 
 from components.skew_validator import report
 from components.skew_validator.findings import Finding, Findings, Histogram, Measure
+from components.skew_validator.plain_text import plain
 
 FARE = Finding(
     kind="distribution",
@@ -244,7 +245,7 @@ def hostile(value: str) -> Findings:
     ],
 )
 def test_what_would_mislead_is_shown_by_its_number(value: str, expected: str) -> None:
-    assert report.plain(value) == expected
+    assert plain(value, kept="\n\t") == expected
     assert expected in said(dataclasses.replace(PAGE, cause=value))
 
 

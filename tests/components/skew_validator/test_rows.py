@@ -72,6 +72,17 @@ def test_a_choice_of_rows_keeps_them_whole_and_in_order(tmp_path: Path, monkeypa
     assert (other.columns["x"].values != x).any()
 
 
+def test_of_texts_those_of_kept_rows_are_held(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(module, "ROWS_AT_ONCE", 100)
+    whole: list[Row] = [{"id": b"%d" % place, "x": place} for place in range(2000)]
+    found = read_back(tmp_path, whole, max_rows=300)
+    names = found.columns["id"].names
+    assert names is not None
+    assert len(names) == 300
+    ids = [int(names[place]) for place in found.columns["id"].values]
+    assert ids == found.columns["x"].values.tolist()
+
+
 def test_no_rows_are_no_error(tmp_path: Path) -> None:
     found = read_back(tmp_path, [])
     assert (found.count, found.seen, dict(found.columns)) == (0, 0, {})

@@ -85,6 +85,14 @@ def test_numbers_that_are_categories() -> None:
     assert (dict(found.counts), found.missing) == ({"1": 1, "2": 2}, 1)
 
 
+def test_numbers_that_are_categories_are_told_apart_to_their_last_digit() -> None:
+    values = np.array([1000001, 1000002, 0.1, np.nan, 1000002], np.float32)
+    column = Column(values=values, present=np.full(5, True))
+    found = sample_of(Rows(columns={"x": column}, count=5, seen=5), feature("x", categorical=True))
+    assert isinstance(found, CategoricalSample)
+    assert dict(found.counts) == {"1000001": 1, "1000002": 2, "0.1": 1, "nan": 1}
+
+
 @pytest.mark.parametrize("name", ["empty", "unknown"])
 @pytest.mark.parametrize("categorical", [True, False])
 def test_a_column_without_values_is_missing_in_all_rows(name: str, categorical: bool) -> None:

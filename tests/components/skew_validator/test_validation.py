@@ -147,3 +147,42 @@ def test_alarms_come_first_then_what_has_to_be_compared() -> None:
     ]
     assert "".join(one.feature for one in rank(made)) == "fedcba"
     assert {one.kind for one in made} <= set(findings.KINDS)
+
+
+def test_an_optional_prediction_may_stay_uncompared() -> None:
+    settings = Settings.of({"identifiers": ["id"], "optional": ["ringway_prediction"]})
+    training, serving = rows(), rows(seed=1)
+    data = Data(
+        schema=SCHEMA,
+        serving=serving,
+        serving_statistics=serving.statistics,
+        baseline=training,
+        baseline_statistics=training.statistics,
+        predictions=NotCompared(Reason.NO_BASELINE, "no model."),
+    )
+    found, _ = validate(data, Question(settings=settings))
+    assert found.status == OK
+
+
+def test_a_baseline_without_rows_does_not_bless_though_predictions_are_there() -> None:
+    served = rows(seed=1, ringway_prediction=numbers(np.linspace(0, 1, 2000)))
+    empty = rows()
+    nothing = Rows(columns={}, count=0, seen=0, statistics=empty.statistics)
+    found = compare(nothing, served, predictions=numbers(np.linspace(0, 1, 2000)))
+    assert found.status == NOT_COMPARED
+
+
+def test_values_of_two_kinds_do_not_bless_though_the_feature_is_not_required() -> None:
+    texts = Column(
+        values=np.zeros(2000, np.int32), present=np.full(2000, True), names=(b"one",), several=0
+    )
+    training = rows()
+    training = Rows(
+        columns={**training.columns, "rare": texts},
+        count=training.count,
+        seen=training.seen,
+        statistics=training.statistics,
+    )
+    found = compare(training, rows(seed=1, rare=numbers(np.arange(2000))))
+    assert ("distribution", "rare", NOT_COMPARED) in told(found)
+    assert found.status == NOT_COMPARED
