@@ -65,10 +65,13 @@ def listed(data_root: Path, pattern: str = EVERY_FILE, span_range: str = "") -> 
         span_range: Which spans: `8`, `5:12`, or empty for the last one.
 
     Raises:
-        UsageError: The pattern makes no sense, or has no spans although a range is asked for.
+        UsageError: The pattern or the range makes no sense, or the pattern has no spans although a
+            range is asked for.
         DataError: The folder cannot be read, or has no such files or spans.
     """
     _check_folder(data_root)
+    wanted = _wanted(span_range)
+    _check_pattern(pattern)
     has_spans = patterns.has_spans(pattern)
     if span_range and not has_spans:
         raise UsageError(
@@ -78,14 +81,30 @@ def listed(data_root: Path, pattern: str = EVERY_FILE, span_range: str = "") -> 
         )
     if not has_spans:
         return Listing(files=tuple(_matching(data_root, pattern)))
-    return _of_spans(data_root, pattern, span_range)
+    return _of_spans(data_root, pattern, wanted)
 
 
-def _of_spans(data_root: Path, pattern: str, span_range: str) -> Listing:
+def _wanted(span_range: str) -> spans.Wanted:
+    try:
+        return spans.wanted(span_range or "1")
+    except InputError as error:
+        raise UsageError(f"span_range: {error}") from error
+
+
+def _check_pattern(pattern: str) -> None:
+    try:
+        patterns.find(pattern, ())
+    except InputError as error:
+        raise UsageError(
+            f"input_pattern: {error}",
+            remedy="Write for example --set 'input_pattern=span-{SPAN}/*'.",
+        ) from error
+
+
+def _of_spans(data_root: Path, pattern: str, wanted: spans.Wanted) -> Listing:
     found = _glob(data_root, patterns.wildcard(pattern))
     names = [path.relative_to(data_root).as_posix() for path in found]
     try:
-        wanted = spans.wanted(span_range or "1")
         chosen = spans.select([patterns.find(pattern, names)], wanted)
         filled = [patterns.filled(pattern, span) for span in chosen]
     except InputError as error:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.arrow_example_gen import patterns
 from components.data_quality_validator import rules_file
 from components.data_quality_validator.errors import RulesError
 from components.data_quality_validator.schema_columns import kinds_of
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from components.data_quality_validator.rules import Rule
 
 FILE_NAME = "quality.toml"
-_SPAN_FIELD = "{SPAN"
 
 
 def rules_path(config: PipelineConfig, chosen: Path | None) -> Path:
@@ -56,7 +56,7 @@ def span_range(config: PipelineConfig, span: int | None) -> str:
     """
     if span is None:
         return config.span_range
-    if _SPAN_FIELD not in config.input_pattern:
+    if not patterns.has_spans(config.input_pattern):
         raise UsageError(
             f"--span {span}: the data of pipeline {config.name!r} is not cut into spans; "
             f"its input_pattern is {config.input_pattern!r}",
@@ -117,38 +117,29 @@ def measure(
             rules,
             ExampleFiles(files, kinds),
             source=str(rules_file_path),
-            span=max(folder.spans, default=0),
+            span=max(folder.spans, default=None),
+            first_span=min(folder.spans, default=None),
             now_sec=time.time(),
             note=lambda rows: note(f"{rows:,} rows measured"),
         )
 
 
 def _examples(config: PipelineConfig, spans: str, folder: Path) -> dict[str, list[str]]:
-    from tfx.proto import example_gen_pb2
     from tfx.types import standard_artifacts
     from tfx.utils import proto_utils
 
-    from components.arrow_example_gen import span_range as ranges
     from components.arrow_example_gen.errors import InputError
     from components.arrow_example_gen.executor import Executor
-    from components.arrow_example_gen.spans import wanted
     from components.data_quality_validator.executor import split_files
+    from pipelines import example_splits
 
-    split = example_gen_pb2.SplitConfig.Split
-    outputs = example_gen_pb2.SplitConfig(
-        splits=[
-            split(name="train", hash_buckets=config.train_buckets),
-            split(name="eval", hash_buckets=config.eval_buckets),
-        ]
-    )
-    inputs = example_gen_pb2.Input.Split(name="single_split", pattern=config.input_pattern)
     parameters: dict[str, Any] = {
         "input_base": str(Path(config.data_root).absolute()),
-        "input_config": proto_utils.proto_to_json(example_gen_pb2.Input(splits=[inputs])),
-        "output_config": proto_utils.proto_to_json(example_gen_pb2.Output(split_config=outputs)),
+        "input_config": proto_utils.proto_to_json(example_splits.input_config(config)),
+        "output_config": proto_utils.proto_to_json(example_splits.output_config(config)),
     }
-    if spans:
-        parameters["range_config"] = proto_utils.proto_to_json(ranges.to_config(wanted(spans)))
+    if (range_ := example_splits.range_config(spans)) is not None:
+        parameters["range_config"] = proto_utils.proto_to_json(range_)
     artifact = standard_artifacts.Examples()
     artifact.uri = str(folder)
     try:

@@ -23,6 +23,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -44,12 +45,13 @@ from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
     LatestBlessedModelStrategy,
 )
 from tfx.orchestration.pipeline import Pipeline
-from tfx.proto import example_gen_pb2, pusher_pb2, trainer_pb2
+from tfx.proto import pusher_pb2, trainer_pb2
 from tfx.types import channel, standard_artifacts
 
-from components.arrow_example_gen import ArrowExampleGen, span_range, spans
-from components.data_quality_validator import DataQualityValidator
+from components.arrow_example_gen import ArrowExampleGen
+from components.data_quality_validator import DataQualityValidator, clock
 from components.serving_validator import ServingValidator
+from pipelines import example_splits
 from pipelines.config import PipelineConfig, to_dict
 from pipelines.lineage.store import connection_config
 from pipelines.workspace import Workspace
@@ -177,13 +179,11 @@ def search_fingerprint(config: PipelineConfig, search_space: Mapping[str, Any]) 
 
 def _example_gen(config: PipelineConfig) -> ArrowExampleGen | CsvExampleGen:
     component = {"arrow": ArrowExampleGen, "csv": CsvExampleGen}[config.example_gen]
-    split = example_gen_pb2.Input.Split(name="single_split", pattern=config.input_pattern)
-    wanted = spans.wanted(config.span_range) if config.span_range else None
     return component(
         input_base=str(Path(config.data_root).absolute()),
-        input_config=example_gen_pb2.Input(splits=[split]),
-        output_config=_splits(config),
-        range_config=None if wanted is None else span_range.to_config(wanted),
+        input_config=example_splits.input_config(config),
+        output_config=example_splits.output_config(config),
+        range_config=example_splits.range_config(config.span_range),
     )
 
 
@@ -192,11 +192,13 @@ def _quality(
 ) -> list[BaseComponent]:
     if not config.quality_path:
         return []
+    rules = Path(config.quality_path).absolute()
     return [
         DataQualityValidator(
             examples=example_gen.outputs["examples"],
-            rules_path=str(Path(config.quality_path).absolute()),
+            rules_path=str(rules),
             schema=schema,
+            hour=clock.hour_asked_for(rules, time.time()),
         )
     ]
 
@@ -208,18 +210,6 @@ def _custom_config(config: PipelineConfig) -> dict[str, Any]:
         "batch_size": config.batch_size,
         "seed": config.seed,
     }
-
-
-def _splits(config: PipelineConfig) -> example_gen_pb2.Output:
-    split = example_gen_pb2.SplitConfig.Split
-    return example_gen_pb2.Output(
-        split_config=example_gen_pb2.SplitConfig(
-            splits=[
-                split(name="train", hash_buckets=config.train_buckets),
-                split(name="eval", hash_buckets=config.eval_buckets),
-            ]
-        )
-    )
 
 
 def _function(import_path: str) -> Callable[..., Any]:

@@ -46,12 +46,13 @@ class Driver(FileBasedDriver):
             ValueError: The patterns or the range make no sense.
         """
         spans = span_range.resolved(exec_properties)
+        wanted = span_range.of_parameters(exec_properties)
+        if spans and (missing := shortfall(spans, wanted)):
+            _LOGGER.warning("%s", missing)
         if len(spans) < 2:
             one = _narrowed(exec_properties, spans)
             found = super().resolve_exec_properties(one, pipeline_info, component_info)
             return {**found, **_only(exec_properties, [specs.RANGE_CONFIG_KEY])}
-        if missing := shortfall(spans, span_range.of_parameters(exec_properties)):
-            _LOGGER.warning("%s", missing)
         return {
             **exec_properties,
             utils.VERSION_PROPERTY_NAME: None,

@@ -22,6 +22,8 @@ from components.arrow_example_gen.errors import InputError
 _EPOCH = datetime.date(1970, 1, 1)
 _FIELD = re.compile(r"\{(?P<name>SPAN|VERSION)(?::(?P<width>[^}]*))?\}|\{(?P<part>YYYY|MM|DD)\}")
 _DIGITS = {"YYYY": 4, "MM": 2, "DD": 2}
+# What stock ExampleGen's ranges hold: 32 bits, signed.
+LARGEST_SPAN = 2**31 - 1
 _GLOB_CLASS = re.compile(r"\[(!?)([^\]/]+)\]")
 
 Found = Mapping[int, int | None]
@@ -94,7 +96,7 @@ def find(pattern: str, paths: Iterable[str]) -> Found:
 
     Raises:
         InputError: The pattern makes no sense, or a path has leading zeros or a date that `filled`
-            would not find again.
+            would not find again, or a number above `LARGEST_SPAN`.
     """
     matcher = _matcher(pattern)
     newest: dict[int, int | None] = {}
@@ -108,6 +110,10 @@ def find(pattern: str, paths: Iterable[str]) -> Found:
                 f"{path}: expected its numbers as {pattern} writes them, such as "
                 f"{filled(pattern, span)}. For numbers with leading zeros write for example "
                 "{SPAN:2}."
+            )
+        if span.number > LARGEST_SPAN:
+            raise InputError(
+                f"{path}: expected a span up to {LARGEST_SPAN}, received {span.number}."
             )
         known = newest.get(span.number)
         if known is None or (span.version or 0) > known:
@@ -142,7 +148,11 @@ def _matcher(pattern: str) -> re.Pattern[str]:
     texts = _FIELD.split(pattern)[:: _FIELD.groups + 1]
     parts = [_as_regex(text) for text in texts]
     groups = [_as_group(field, pattern) for field in fields]
-    return re.compile("".join(itertools.chain(*itertools.zip_longest(parts, groups, fillvalue=""))))
+    text = "".join(itertools.chain(*itertools.zip_longest(parts, groups, fillvalue="")))
+    try:
+        return re.compile(text)
+    except (re.error, OverflowError) as error:  # [z-a], or a width past all bounds
+        raise InputError(f"{pattern}: expected a pattern of paths ({error}).") from error
 
 
 def _check(pattern: str, names: Sequence[str]) -> None:

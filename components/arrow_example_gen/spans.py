@@ -15,9 +15,10 @@ import re
 from collections.abc import Iterable, Sequence
 
 from components.arrow_example_gen.errors import InputError
-from components.arrow_example_gen.patterns import Found, Span
+from components.arrow_example_gen.patterns import LARGEST_SPAN, Found, Span
 
 _RANGE = re.compile(r"([0-9]+):([0-9]+)|([1-9][0-9]*)")
+_SHOWN = 40
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,15 +54,28 @@ def wanted(text: str) -> Wanted:
     """Returns what a text asks for: `8` the last eight spans, `5:12` those from 5 to 12.
 
     Raises:
-        InputError: It is neither, or ends before it begins.
+        InputError: It is neither, ends before it begins, or has a number above `LARGEST_SPAN`.
     """
     match = _RANGE.fullmatch(text)
-    if match is None or (match[1] and int(match[1]) > int(match[2])):
+    numbers = [_number(digits, text) for digits in match.groups() if digits] if match else []
+    if not numbers or numbers[0] > numbers[-1]:
         raise InputError(
             f"Expected a number of spans such as 8, or a first and a last one such as 5:12, "
             f"received {text!r}."
         )
-    return Latest(int(match[3])) if match[3] else Fixed(int(match[1]), int(match[2]))
+    return Latest(*numbers) if len(numbers) == 1 else Fixed(*numbers)
+
+
+def _number(digits: str, text: str) -> int:
+    significant = digits.lstrip("0") or "0"
+    # By their length first: Python refuses to read thousands of digits.
+    if len(significant) > len(str(LARGEST_SPAN)) or int(significant) > LARGEST_SPAN:
+        raise InputError(f"Expected numbers up to {LARGEST_SPAN}, received {_shortened(text)!r}.")
+    return int(significant)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def select(found: Sequence[Found], range_: Wanted) -> tuple[Span, ...]:
@@ -78,11 +92,12 @@ def select(found: Sequence[Found], range_: Wanted) -> tuple[Span, ...]:
     if not numbers:
         raise InputError("Expected at least one span, found none.")
     if isinstance(range_, Fixed):
-        chosen = list(range(range_.first, range_.last + 1))
-        if missing := [number for number in chosen if number not in numbers]:
+        chosen = [number for number in numbers if range_.first <= number <= range_.last]
+        if missing := _gaps(chosen, range_):
+            one_missing = missing == [(missing[0][0], missing[0][0])]
             raise InputError(
-                f"Expected {named(chosen)}, but {named(missing)} "
-                f"{'is' if len(missing) == 1 else 'are'} missing; {named(numbers)} "
+                f"Expected {_words([(range_.first, range_.last)])}, but {_words(missing)} "
+                f"{'is' if one_missing else 'are'} missing; {named(numbers)} "
                 f"{'is' if len(numbers) == 1 else 'are'} there."
             )
     else:
@@ -91,6 +106,15 @@ def select(found: Sequence[Found], range_: Wanted) -> tuple[Span, ...]:
         if not chosen:
             raise InputError(f"Expected a span from {first} on; the newest is {numbers[-1]}.")
     return tuple(_aligned(found, number) for number in chosen)
+
+
+def _gaps(numbers: Sequence[int], range_: Fixed) -> list[tuple[int, int]]:
+    """Returns the runs of a range that are not among some sorted numbers inside of it."""
+    # By their ends: a range may have two thousand million numbers.
+    befores = [range_.first - 1, *numbers]
+    afters = [*numbers, range_.last + 1]
+    ends = zip(befores, afters, strict=True)
+    return [(before + 1, after - 1) for before, after in ends if after - before > 1]
 
 
 def _aligned(found: Sequence[Found], number: int) -> Span:
@@ -148,8 +172,12 @@ def restored(numbers: str, versions: str = "") -> tuple[Span, ...]:
 
 def named(numbers: Iterable[int]) -> str:
     """Returns numbers in words, such as `spans 5 to 7 and 9`."""
-    runs = [f"{first} to {last}" if last > first else str(first) for first, last in _runs(numbers)]
-    *others, last_run = runs
+    return _words(_runs(numbers))
+
+
+def _words(runs: Iterable[tuple[int, int]]) -> str:
+    texts = [f"{first} to {last}" if last > first else str(first) for first, last in runs]
+    *others, last_run = texts
     words = f"{', '.join(others)} and {last_run}" if others else last_run
     return f"span {words}" if words.isdigit() else f"spans {words}"
 

@@ -13,6 +13,7 @@ from components.data_quality_validator.measurement import (
     Finding,
     RowPlace,
     at_most,
+    enough,
     percent,
 )
 from components.data_quality_validator.rules import Condition, Range
@@ -35,9 +36,11 @@ class _Share:
         for row in np.flatnonzero(broken)[:wanted]:
             self.places.append(RowPlace(rows.split, rows.start + int(row)))
 
-    def finding(self, max_share: float, what: str, unknown: str) -> Finding:
+    def finding(self, rule: Range | Condition, what: str, unknown: str) -> Finding:
         if not self.known:
             raise NotMeasurable(unknown)
+        enough(self.known, rule.min_rows, unknown.removeprefix("no row "))
+        max_share = rule.max_share
         share = self.broken / self.known
         left_out = self.rows - self.known
         aside = f", {left_out:,} left out for missing values" if left_out else ""
@@ -86,7 +89,7 @@ class RangeMeasure:
         """Returns the share of values out of bounds.
 
         Raises:
-            NotMeasurable: There is no value.
+            NotMeasurable: There is no value, or too few are.
         """
         rule = self._rule
         bounds = [
@@ -98,7 +101,7 @@ class RangeMeasure:
             if bound is not None
         ]
         return self._share.finding(
-            rule.max_share,
+            rule,
             f"have a {rule.column!r} {' or '.join(bounds)}",
             f"no row has a value of column {rule.column!r}",
         )
@@ -120,10 +123,10 @@ class ConditionMeasure:
         """Returns the share of rows that break it, of those where that is known.
 
         Raises:
-            NotMeasurable: It is known of none.
+            NotMeasurable: It is known of none, or of too few.
         """
         return self._share.finding(
-            self._rule.max_share, f"break {self._rule.holds.text!r}", _unknown(self._rule.holds)
+            self._rule, f"break {self._rule.holds.text!r}", _unknown(self._rule.holds)
         )
 
 

@@ -15,7 +15,14 @@ from tfx.types import channel, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.data_quality_validator import executor
-from components.data_quality_validator.keys import ANOMALIES, EXAMPLES, NOW_SEC, RULES_PATH, SCHEMA
+from components.data_quality_validator.keys import (
+    ANOMALIES,
+    EXAMPLES,
+    HOUR,
+    NOW_SEC,
+    RULES_PATH,
+    SCHEMA,
+)
 
 
 class DataQualityValidatorSpec(ComponentSpec):
@@ -24,6 +31,7 @@ class DataQualityValidatorSpec(ComponentSpec):
     PARAMETERS = {  # noqa: RUF012  (TFX reads class attributes)
         RULES_PATH: ExecutionParameter(type=str),
         NOW_SEC: ExecutionParameter(type=float, optional=True),
+        HOUR: ExecutionParameter(type=int, optional=True),
     }
     INPUTS = {  # noqa: RUF012
         EXAMPLES: ChannelParameter(type=standard_artifacts.Examples),
@@ -53,6 +61,7 @@ class DataQualityValidator(BaseComponent):
         *,
         rules_path: str,
         now_sec: float | None = None,
+        hour: int | None = None,
     ) -> None:
         """Describes the node.
 
@@ -61,8 +70,10 @@ class DataQualityValidator(BaseComponent):
             schema: Of type `Schema`; the types of the columns are those it says.
             rules_path: A TOML file.
             now_sec: Seconds since 1970, from which the age of the newest row counts where a rule
-                asks for that; if None, when the node is run. A node's result is reused while its
-                inputs are the same, and so is the age that was found then.
+                asks for that; if None, when the node is run.
+            hour: Hour in which the pipeline is made, since 1970. A node's result is reused while
+                its inputs and parameters are the same, and so would be the age that was found
+                long ago; with this, it is reused within the hour. See `clock.hour_asked_for`.
 
         Raises:
             ValueError: The path is empty, or the time is no finite number.
@@ -74,6 +85,8 @@ class DataQualityValidator(BaseComponent):
         parameters: dict[str, Any] = {RULES_PATH: rules_path}
         if now_sec is not None:
             parameters[NOW_SEC] = float(now_sec)  # TFX takes no int for a float
+        if hour is not None:
+            parameters[HOUR] = hour
         super().__init__(
             spec=DataQualityValidatorSpec(
                 examples=examples,

@@ -11,7 +11,14 @@ import numpy as np
 
 from components.data_quality_validator.columns import Rows
 from components.data_quality_validator.errors import NotMeasurable
-from components.data_quality_validator.measurement import Finding, RowPlace, at_most, first, percent
+from components.data_quality_validator.measurement import (
+    Finding,
+    RowPlace,
+    at_most,
+    enough,
+    first,
+    percent,
+)
 from components.data_quality_validator.row_digests import RowDigests
 from components.data_quality_validator.rules import Dependency, Duplicates, Leak
 
@@ -33,12 +40,13 @@ class DuplicatesMeasure:
         """Returns the share of rows that repeat an earlier one.
 
         Raises:
-            NotMeasurable: No row has a whole key.
+            NotMeasurable: No row has a whole key, or too few have.
         """
         rule, seen = self._rule, self._seen
         digests, numbers = seen.complete()
         if not len(digests):
             raise NotMeasurable(_no_key(rule.key))
+        enough(len(digests), rule.min_rows, _has_key(rule.key))
         order = np.argsort(digests, kind="stable")
         ordered = digests[order]
         repeats = np.flatnonzero(ordered[1:] == ordered[:-1]) + 1
@@ -89,12 +97,14 @@ class DependencyMeasure:
         """Returns the share of keys that come with several values.
 
         Raises:
-            NotMeasurable: No row has both.
+            NotMeasurable: No row has both, or too few have.
         """
         rule = self._rule
         self._merge()
         if not self._pairs.shape[1]:
             raise NotMeasurable(f"no row has both {', '.join(rule.key)} and {rule.column!r}")
+        known = self._rows - self._left_out
+        enough(known, rule.min_rows, f"has both {', '.join(rule.key)} and {rule.column!r}")
         keys = self._pairs[0]  # sorted
         begins = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
         sizes = np.diff(np.append(begins, len(keys)))
@@ -144,7 +154,7 @@ class LeakMeasure:
         """Returns the share of the second split's rows that are in the first.
 
         Raises:
-            NotMeasurable: One of the two has no rows with a whole key.
+            NotMeasurable: One of the two has no rows with a whole key, or too few.
         """
         rule = self._rule
         ours, theirs = (self._seen[split] for split in rule.splits)
@@ -152,6 +162,7 @@ class LeakMeasure:
         for split, found in zip(rule.splits, (our_digests, digests), strict=True):
             if not len(found):
                 raise NotMeasurable(f"split {split!r}: {_no_key(rule.key)}")
+            enough(len(found), rule.min_rows, f"is of split {split!r} and {_has_key(rule.key)}")
         leaked = np.flatnonzero(np.isin(digests, our_digests))
         share = len(leaked) / len(digests)
         places: tuple[RowPlace, ...] = ()
@@ -168,7 +179,7 @@ class LeakMeasure:
                 f"{at_most(rule.max_share, 'may be')}"
             ),
             judged=len(digests),
-            left_out=theirs.rows - len(digests),
+            left_out=theirs.rows - len(digests) + ours.rows - len(our_digests),
             places=places,
         )
 
@@ -182,6 +193,10 @@ def _distinct(pairs: np.ndarray) -> np.ndarray:
 
 def _by(key: tuple[str, ...]) -> str:
     return f"by {', '.join(key)}" if key else "as a whole"
+
+
+def _has_key(key: tuple[str, ...]) -> str:
+    return f"has {', '.join(key)}" if key else "is a whole example"
 
 
 def _no_key(key: tuple[str, ...]) -> str:

@@ -4,9 +4,10 @@ As in SQL, what is computed of a missing value is missing, a comparison with it 
 `and`, `or` and `not` answer where the known parts suffice: `x > 0 or y > 0` is yes where x is 1 and
 y is missing. `missing(x)` is always known. What divides by zero, or is no number, is missing too.
 
-Integers of columns are compared exactly; arithmetic is in double precision. A float feature has
-single precision in an example, and so has a literal that it is compared with: `fare == 0.1` holds
-where 0.1 was written.
+Integers of columns are compared exactly, and computed with in double precision. A float feature has
+single precision in an example, and so has what is computed of float features and literals, as in a
+TensorFlow graph: `fare == 0.1` holds where 0.1 was written, and `tips > 0.2 * fare` where a label
+that is made in Transform says so.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ class Truths:
 class _Numbers:
     values: np.ndarray
     known: np.ndarray
-    single: bool = False  # of a float feature, as it stands in the example
-    literal: bool = False
+    single: bool = False  # of a float feature, as it stands in the example, or computed of one
+    literal: bool = False  # or computed of nothing else
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,18 +169,24 @@ def _compare(operator: type, left: _Value, right: _Value, tree: ast.expr) -> Tru
 
 
 def _rounded(value: _Numbers, other: _Numbers) -> np.ndarray:
-    if value.literal and other.single:
+    both = (value.single or value.literal) and (other.single or other.literal)
+    if both and (value.single or other.single):
         return value.values.astype(np.float32).astype(np.float64)
     return value.values
 
 
 def _computed(operator: Callable[..., np.ndarray], left: _Numbers, right: _Numbers) -> _Numbers:
-    divisor = right.values.astype(np.float64)
-    values = operator(left.values.astype(np.float64), divisor)
+    divisor = _rounded(right, left).astype(np.float64)
+    values = operator(_rounded(left, right).astype(np.float64), divisor)
     known = left.known & right.known & ~np.isnan(values)
     if operator in _DIVISIONS:
         known = known & (divisor != 0)
-    return _Numbers(values, known)
+    return _Numbers(
+        values,
+        known,
+        single=left.single or right.single,
+        literal=left.literal and right.literal,
+    )
 
 
 def _present(values: Any) -> np.ndarray:
@@ -204,7 +211,7 @@ def _place(tree: ast.expr) -> int:
     return tree.col_offset + 1
 
 
-_ZERO = _Numbers(np.asarray(0.0), np.asarray(True))
+_ZERO = _Numbers(np.asarray(0.0), np.asarray(True), literal=True)
 _ARITHMETIC: dict[type, Callable[..., np.ndarray]] = {
     ast.Add: np.add,
     ast.Sub: np.subtract,

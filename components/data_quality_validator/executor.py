@@ -25,6 +25,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
+from components.arrow_example_gen import span_range
 from components.data_quality_validator import keys, quality, rules_file
 from components.data_quality_validator.anomalies import anomalies
 from components.data_quality_validator.measurement import Report
@@ -68,6 +69,7 @@ class Executor(BaseExecutor):
             ExampleFiles(split_files(examples), kinds),
             source=source,
             span=max(map(_span, examples)),
+            first_span=min(map(_first_span, examples)),
             now_sec=time.time() if now_sec is None else now_sec,
         )
         record(report, artifact)
@@ -76,6 +78,13 @@ class Executor(BaseExecutor):
 def _span(artifact: types.Artifact) -> int:
     # ExampleGens that read files record it as a custom property.
     return artifact.get_int_custom_property(utils.SPAN_PROPERTY_NAME) or artifact.span
+
+
+def _first_span(artifact: types.Artifact) -> int:
+    # ArrowExampleGen records it where it read several; `span` is then the newest.
+    if artifact.has_custom_property(span_range.FIRST_SPAN):
+        return artifact.get_int_custom_property(span_range.FIRST_SPAN)
+    return _span(artifact)
 
 
 def split_files(artifacts: Sequence[types.Artifact]) -> dict[str, list[str]]:

@@ -8,6 +8,7 @@ ANOMALIES = "anomalies"
 
 RULES_PATH = "rules_path"
 NOW_SEC = "now_sec"
+HOUR = "hour"
 
 # Files in the folder of the output; the first one in a folder for each split.
 ANOMALIES_FILE = "SchemaDiff.pb"

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from components.data_quality_validator.errors import NotMeasurable
 from components.data_quality_validator.rules import PLACES, Rule
 
 Verdict = Literal["OK", "BROKEN", "NOT_MEASURED"]
@@ -71,6 +72,7 @@ class Measurement:
         rule: The rule.
         verdict: Whether the data keeps it.
         told: Why: what was measured against which bound, or why nothing could be.
+        left_out: How many rows it says nothing of; all of them where nothing could be measured.
         finding: None where nothing could be measured.
         examples: A few rows that break it.
     """
@@ -78,6 +80,7 @@ class Measurement:
     rule: Rule
     verdict: Verdict
     told: str
+    left_out: int = 0
     finding: Finding | None = None
     examples: tuple[Example, ...] = ()
 
@@ -137,7 +140,7 @@ class Measurement:
             "bound_is": ("least" if found.least else "most") if found else None,
             "unit": found.unit if found else None,
             "judged": found.judged if found else 0,
-            "left_out": found.left_out if found else 0,
+            "left_out": self.left_out,
             "reason": self.told,
             "examples": [dataclasses.asdict(example) for example in self.examples],
         }
@@ -149,13 +152,16 @@ class Report:
 
     Attributes:
         source: The file of rules.
-        span: Number of the span; of the newest one where there are several.
+        span: Number of the span; of the newest one where there are several; None where the data is
+            not cut into spans.
+        first_span: Number of the oldest one.
         rows: How many rows each split has.
         measurements: In the order of the rules.
     """
 
     source: str
-    span: int
+    span: int | None
+    first_span: int | None
     rows: Mapping[str, int]
     measurements: tuple[Measurement, ...]
 
@@ -182,6 +188,7 @@ class Report:
         return {
             "rules": self.source,
             "span": self.span,
+            "first_span": self.first_span,
             "rows": dict(self.rows),
             "status": self.status,
             "cause": self.cause,
@@ -209,6 +216,21 @@ def span_of_time(seconds: float) -> str:
         if abs(seconds) >= size:
             return f"{seconds / size:.1f} {unit}"
     return f"{seconds:g} s"
+
+
+def enough(rows: int, least: int, has: str) -> None:
+    """Refuses to judge by too few rows.
+
+    Args:
+        rows: How many there are.
+        least: How many a rule asks for.
+        has: What they are rows of, such as `has a value of column 'n'`.
+
+    Raises:
+        NotMeasurable: There are fewer.
+    """
+    if rows < least:
+        raise NotMeasurable(f"expected {least:,} rows or more, received {rows:,}; each {has}")
 
 
 def shown(number: float, unit: str) -> str:

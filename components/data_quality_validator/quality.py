@@ -20,7 +20,7 @@ from components.data_quality_validator.consistency import (
     DuplicatesMeasure,
     LeakMeasure,
 )
-from components.data_quality_validator.errors import NotMeasurable
+from components.data_quality_validator.errors import ExpressionError, NotMeasurable
 from components.data_quality_validator.measurement import (
     Example,
     Finding,
@@ -78,7 +78,6 @@ _MEASURES: Mapping[type[Rule], Callable[[Any], Measure]] = {
     Dependency: DependencyMeasure,
     Leak: LeakMeasure,
     Balance: BalanceMeasure,
-    Gap: GapMeasure,
 }
 
 
@@ -87,7 +86,8 @@ def measure(
     data: Data,
     *,
     source: str,
-    span: int = 0,
+    span: int | None = None,
+    first_span: int | None = None,
     now_sec: float | None = None,
     note: Callable[[int], None] | None = None,
 ) -> Report:
@@ -97,11 +97,14 @@ def measure(
         rules: What it is held against.
         data: Its rows.
         source: Where the rules stand, for the report.
-        span: Its number.
+        span: Its number; of the newest one where there are several; None where the data is not cut
+            into spans.
+        first_span: Number of the oldest one; None where there is just one.
         now_sec: Seconds since 1970, for rules about age.
         note: Is told now and then how many rows have been looked at.
     """
-    tracked = [_Tracked(rule, _measure_of(rule, now_sec, span)) for rule in rules]
+    first_span = span if first_span is None else first_span
+    tracked = [_Tracked(rule, _measure_of(rule, now_sec, span, first_span)) for rule in rules]
     columns = tuple(dict.fromkeys(name for rule in rules for name in columns_of(rule)))
     counts = dict.fromkeys(data.splits, 0)
     for split in data.splits:
@@ -113,7 +116,11 @@ def measure(
                 note(sum(counts.values()))
     found = [one.measurement(sum(counts.values())) for one in tracked]
     return Report(
-        source=source, span=span, rows=counts, measurements=tuple(_with_examples(found, data))
+        source=source,
+        span=span,
+        first_span=first_span,
+        rows=counts,
+        measurements=tuple(_with_examples(found, data)),
     )
 
 
@@ -130,7 +137,8 @@ class _Tracked:
             return
         try:
             self._measure.add(rows)
-        except NotMeasurable as reason:
+        except (NotMeasurable, ExpressionError) as reason:
+            # Expressions on columns of no known kind could not be checked before.
             self._reason = str(reason)
 
     def measurement(self, rows: int) -> tuple[Measurement, tuple[RowPlace, ...]]:
@@ -143,19 +151,25 @@ class _Tracked:
                 self._reason = str(reason)
         if self._reason:
             told = f"not measured: {self._reason}"
-            return Measurement(rule=self._rule, verdict="NOT_MEASURED", told=told), ()
+            verdict = Measurement(rule=self._rule, verdict="NOT_MEASURED", told=told, left_out=rows)
+            return verdict, ()
         verdict = Measurement(
             rule=self._rule,
             verdict="OK" if found.kept else "BROKEN",
             told=found.told,
+            left_out=found.left_out,
             finding=found,
         )
         return verdict, () if found.kept else found.places
 
 
-def _measure_of(rule: Rule, now_sec: float | None, span: int) -> Measure:
+def _measure_of(
+    rule: Rule, now_sec: float | None, span: int | None, first_span: int | None
+) -> Measure:
     if isinstance(rule, Age):
         return AgeMeasure(rule, now_sec=now_sec, span=span)
+    if isinstance(rule, Gap):
+        return GapMeasure(rule, span=span, first_span=first_span)
     return _MEASURES[type(rule)](rule)
 
 

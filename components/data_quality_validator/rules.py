@@ -1,7 +1,9 @@
 """Which rules there are, and what each of them asks of a span of examples.
 
 A file of rules is TOML, a list of tables for each kind, under the side of data quality that it
-belongs to. All rows of the span count together, in whatever split they are.
+belongs to. All rows of the span count together, in whatever split they are. A rule judges the rows
+that have the values that it asks for, and tells how many it left out; that a value is there at all
+is asked by `completeness.presence`.
 
     [[accuracy.range]]              how many rows have a value out of bounds
     name = "fares are plausible"
@@ -64,7 +66,7 @@ class Rule:
     Attributes:
         name: What the data is expected to be, in words; no two rules have the same.
         severity: `error` stops a run, `warning` is told.
-        optional: Whether it may stay unmeasured, such as where a column is absent.
+        optional: Whether it may stay unmeasured, such as where too few rows have a value.
     """
 
     name: str
@@ -81,12 +83,14 @@ class Range(Rule):
         min: The least value, itself allowed.
         max: The largest value, itself allowed.
         max_share: Share of the values that may lie outside.
+        min_rows: With fewer values there is no answer.
     """
 
     column: str
     min: float | None = None
     max: float | None = None
     max_share: Share = 0.0
+    min_rows: Count = 1
 
     def __post_init__(self) -> None:
         if self.min is None and self.max is None:
@@ -102,10 +106,12 @@ class Condition(Rule):
     Attributes:
         holds: The condition, as `expressions` reads it.
         max_share: Share of the rows that may break it.
+        min_rows: With fewer rows of which it is known there is no answer.
     """
 
     holds: Expression
     max_share: Share = 0.0
+    min_rows: Count = 1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -132,10 +138,12 @@ class Duplicates(Rule):
     Attributes:
         key: Columns by which rows are the same; none for whole examples, byte by byte.
         max_share: Share of the rows that may repeat another one.
+        min_rows: With fewer rows of a whole key there is no answer.
     """
 
     key: tuple[str, ...] = ()
     max_share: Share = 0.0
+    min_rows: Count = 1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -146,11 +154,13 @@ class Dependency(Rule):
         key: Columns that name something.
         column: What is the same wherever that is named.
         max_share: Share of the keys that may come with several values.
+        min_rows: With fewer rows that have both there is no answer.
     """
 
     key: tuple[str, ...]
     column: str
     max_share: Share = 0.0
+    min_rows: Count = 1
 
     def __post_init__(self) -> None:
         if not self.key:
@@ -167,11 +177,13 @@ class Leak(Rule):
         key: Columns by which rows are the same; none for whole examples, byte by byte.
         splits: Names of two splits.
         max_share: Share of the second split's rows that may be in the first.
+        min_rows: With fewer rows of a whole key in a split there is no answer.
     """
 
     key: tuple[str, ...] = ()
     splits: tuple[str, ...] = ("train", "eval")
     max_share: Share = 0.0
+    min_rows: Count = 1
 
     def __post_init__(self) -> None:
         _two(self.splits)
@@ -222,16 +234,7 @@ class Age(Rule):
     last: datetime.datetime | None = None
 
     def __post_init__(self) -> None:
-        given = [
-            key for key in ("first_span", "span_length", "last") if getattr(self, key) is not None
-        ]
-        if self.relative_to == "now" and given:
-            raise RulesError(f'{given[0]}: expected only with relative_to = "span"')
-        if self.relative_to == "span" and (self.first_span is None or not self.span_length):
-            raise RulesError(
-                'relative_to: "span" expects first_span and span_length too, received '
-                + (" and ".join(given) or "neither")
-            )
+        _of_spans(self)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -241,10 +244,23 @@ class Gap(Rule):
     Attributes:
         column: Time of a row, in seconds since 1970.
         max_gap: How far they may be.
+        relative_to: Where gaps are looked for: between the `rows` alone, or over the whole `span`
+            too, from its start to the first row and from the last row to its end. Of several spans
+            that is the start of the oldest and the end of the newest.
+        first_span: When span 1 begins; with `span`.
+        span_length: How long each span is; with `span`.
+        last: When the data ends, where that is within a span; with `span`.
     """
 
     column: str
     max_gap: Duration
+    relative_to: Literal["rows", "span"] = "rows"
+    first_span: datetime.datetime | None = None
+    span_length: Duration | None = None
+    last: datetime.datetime | None = None
+
+    def __post_init__(self) -> None:
+        _of_spans(self)
 
 
 KINDS: dict[str, dict[str, type[Rule]]] = {
@@ -275,6 +291,18 @@ def columns_of(rule: Rule) -> tuple[str, ...]:
 def expression(text: str) -> Expression:
     """Returns a condition, for rules that are made in code."""
     return expressions.parse(text)
+
+
+def _of_spans(rule: Age | Gap) -> None:
+    keys = ("first_span", "span_length", "last")
+    given = [key for key in keys if getattr(rule, key) is not None]
+    if rule.relative_to != "span" and given:
+        raise RulesError(f'{given[0]}: expected only with relative_to = "span"')
+    if rule.relative_to == "span" and (rule.first_span is None or not rule.span_length):
+        raise RulesError(
+            'relative_to: "span" expects first_span and span_length too, received '
+            + (" and ".join(given) or "neither")
+        )
 
 
 def _two(splits: tuple[str, ...]) -> None:

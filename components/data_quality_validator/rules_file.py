@@ -22,7 +22,7 @@ from components.data_quality_validator import evaluation, expressions
 from components.data_quality_validator.columns import Kind
 from components.data_quality_validator.errors import ExpressionError, RulesError
 from components.data_quality_validator.expressions import Expression
-from components.data_quality_validator.rules import KINDS, Bounds, Rule
+from components.data_quality_validator.rules import KINDS, Bounds, Rule, columns_of
 
 _DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?) ?([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -34,7 +34,8 @@ def read(path: Path, kinds: Mapping[str, Kind] | None = None) -> tuple[Rule, ...
 
     Args:
         path: A TOML file.
-        kinds: What the columns hold, to find conditions that mix texts and numbers.
+        kinds: What the columns hold, to find rules on columns that there are not, and conditions
+            that mix texts and numbers; if None, neither is looked for.
 
     Raises:
         RulesError: The file cannot be read, or something in it makes no sense.
@@ -64,11 +65,12 @@ def parse(text: str, source: str, kinds: Mapping[str, Kind] | None = None) -> tu
         rules = tuple(_rules(document))
         if not rules:
             raise RulesError("expected at least one rule, received none")
-        _check(rules, kinds or {})
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise RulesError(f"{source} is not valid TOML: {error}") from error
+        _check(rules, kinds)
     except RulesError as error:
         raise RulesError(f"{source}: {error}") from error
+    except (ValueError, RecursionError) as error:
+        # tomllib raises a plain ValueError for a number of more digits than Python converts.
+        raise RulesError(f"{source} is not valid TOML: {error}") from error
     return rules
 
 
@@ -105,19 +107,32 @@ def _rule(kind: type[Rule], table: Any, place: str) -> Rule:
         raise RulesError(f"{place}.{error}") from error
 
 
-def _check(rules: Iterable[Rule], kinds: Mapping[str, Kind]) -> None:
+def _check(rules: Iterable[Rule], kinds: Mapping[str, Kind] | None) -> None:
     seen: set[str] = set()
     for rule in rules:
         if rule.name in seen:
             raise RulesError(f"two rules are named {rule.name!r}; give each a name of its own")
         seen.add(rule.name)
-        holds: Expression | None = getattr(rule, "holds", None)
-        if holds is None:
-            continue
-        try:
-            evaluation.check(holds, kinds)
-        except ExpressionError as error:
-            raise RulesError(f"rule {rule.name!r}, holds, {error}, in {holds.text!r}") from error
+        if kinds is not None:
+            _check_columns(rule, kinds)
+
+
+def _check_columns(rule: Rule, kinds: Mapping[str, Kind]) -> None:
+    for column in columns_of(rule):
+        if column not in kinds:
+            close = difflib.get_close_matches(column, kinds, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise RulesError(
+                f"rule {rule.name!r}: expected a column that the schema gives a type, "
+                f"received {_shown(column)}{hint}"
+            )
+    holds: Expression | None = getattr(rule, "holds", None)
+    if holds is None:
+        return
+    try:
+        evaluation.check(holds, kinds)
+    except ExpressionError as error:
+        raise RulesError(f"rule {rule.name!r}, holds, {error}, in {holds.text!r}") from error
 
 
 def _value(value: Any, hint: Any, place: str) -> Any:
@@ -221,5 +236,8 @@ def _refused(place: str, expected: str, received: Any) -> RulesError:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of thousands of digits"  # more than Python writes
     return text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 3] + "..."

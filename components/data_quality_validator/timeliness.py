@@ -1,4 +1,7 @@
-"""Timeliness: how old the newest row is, and how long nothing happened."""
+"""Timeliness: how old the newest row is, and how long nothing happened.
+
+Span n goes from n - 1 to n lengths of a span after the start of the first one.
+"""
 
 from __future__ import annotations
 
@@ -12,22 +15,23 @@ from components.data_quality_validator.measurement import Finding, RowPlace, spa
 from components.data_quality_validator.rules import Age, Gap
 
 _SECONDS_AT_ONCE = 2**20
+_NO_SPANS = "the data is not cut into spans"
 _TIMES = (-(2.0**61), 2.0**61)  # so that the difference of two fits an int64
 
 
 class AgeMeasure:
     """Measures an `Age`."""
 
-    def __init__(self, rule: Age, *, now_sec: float | None, span: int) -> None:
+    def __init__(self, rule: Age, *, now_sec: float | None, span: int | None) -> None:
         """Begins.
 
         Args:
             rule: The rule.
             now_sec: Seconds since 1970; None where no rule asks for them.
-            span: Number of the span, from which its end follows.
+            span: Number of the span, from which its end follows; None where there are none.
         """
         self._rule = rule
-        self._end = _end(rule, now_sec, span)
+        self._end = now_sec if rule.relative_to == "now" else _end(rule, span)
         self._newest: tuple[float, RowPlace] | None = None
         self._rows = self._known = 0
 
@@ -50,7 +54,9 @@ class AgeMeasure:
         """
         rule = self._rule
         if self._end is None:
-            raise NotMeasurable("it is not known what time it is")
+            raise NotMeasurable(
+                "it is not known what time it is" if rule.relative_to == "now" else _NO_SPANS
+            )
         if self._newest is None:
             raise NotMeasurable(f"no row has a value of column {rule.column!r}")
         newest, place = self._newest
@@ -83,8 +89,17 @@ class AgeMeasure:
 class GapMeasure:
     """Measures a `Gap`. Memory: 8 bytes for each distinct second."""
 
-    def __init__(self, rule: Gap) -> None:
+    def __init__(self, rule: Gap, *, span: int | None, first_span: int | None) -> None:
+        """Begins.
+
+        Args:
+            rule: The rule.
+            span: Number of the newest span, from which the end follows; None where there are none.
+            first_span: Number of the oldest, from which the start follows.
+        """
         self._rule = rule
+        self._start = None if first_span is None else _end(rule, first_span - 1)
+        self._end = _end(rule, span)
         self._distinct = np.zeros(0, np.int64)
         self._new: list[np.ndarray] = []
         self._rows = self._known = 0
@@ -102,15 +117,11 @@ class GapMeasure:
         """Returns the longest gap in seconds.
 
         Raises:
-            NotMeasurable: There are fewer than two times.
+            NotMeasurable: There are fewer than two times, or, over a span, none.
         """
         rule = self._rule
         self._merge()
-        times = self._distinct
-        if len(times) < 2:
-            raise NotMeasurable(
-                f"column {rule.column!r}: expected at least two times, received {len(times)}"
-            )
+        times = self._with_ends()
         gaps = np.diff(times)
         at = int(np.argmax(gaps))
         gap = float(gaps[at])
@@ -122,12 +133,34 @@ class GapMeasure:
             unit="seconds",
             kept=gap <= rule.max_gap,
             told=(
-                f"nothing from {_iso(times[at])} to {_iso(times[at + 1])}, {span_of_time(gap)}; "
-                f"at most {span_of_time(rule.max_gap)} may be{more}"
+                f"nothing from {self._told(times[at])} to {self._told(times[at + 1])}, "
+                f"{span_of_time(gap)}; at most {span_of_time(rule.max_gap)} may be{more}"
             ),
             judged=self._known,
             left_out=self._rows - self._known,
         )
+
+    def _with_ends(self) -> np.ndarray:
+        """Returns the times that have to follow one another closely: the rows', and the span's."""
+        times, rule = self._distinct, self._rule
+        over_span = rule.relative_to == "span"
+        if over_span and (self._start is None or self._end is None):
+            raise NotMeasurable(_NO_SPANS)
+        if len(times) < (1 if over_span else 2):
+            expected = "a time" if over_span else "at least two times"
+            raise NotMeasurable(
+                f"column {rule.column!r}: expected {expected}, received {len(times)}"
+            )
+        if not over_span:
+            return times
+        # Rows that lie outside of the span leave nothing open at that end.
+        starts = [self._start] if self._start is not None and self._start < times[0] else []
+        ends = [self._end] if self._end is not None and self._end > times[-1] else []
+        return np.concatenate([starts, times.astype(np.float64), ends])
+
+    def _told(self, seconds: float) -> str:
+        of = {self._end: " (the span's end)", self._start: " (the span's start)"}
+        return _iso(seconds) + of.get(float(seconds), "")
 
     def _merge(self) -> None:
         self._distinct = np.unique(np.concatenate([self._distinct, *self._new]))
@@ -143,11 +176,10 @@ def _seconds(rows: Rows, name: str) -> tuple[np.ndarray, np.ndarray]:
     return column.numbers[known], known
 
 
-def _end(rule: Age, now_sec: float | None, span: int) -> float | None:
-    if rule.relative_to == "now":
-        return now_sec
-    assert rule.first_span is not None
-    assert rule.span_length is not None
+def _end(rule: Age | Gap, span: int | None) -> float | None:
+    """Returns when a span ends; None where there are none, or the rule asks for none."""
+    if span is None or rule.first_span is None or rule.span_length is None:
+        return None
     end = rule.first_span.timestamp() + span * rule.span_length
     return end if rule.last is None else min(end, rule.last.timestamp())
 

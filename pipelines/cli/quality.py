@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines import config as configuration
-from pipelines import data_folder, quality
+from pipelines import data_folder
 from pipelines.cli.terminal import captured_output
 from pipelines.workspace import Workspace
 
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from components.data_quality_validator.measurement import Measurement, Report
 
 EXIT_BROKEN = 3
+COLUMNS = ("side", "rule", "measured", "bound", "left out", "verdict")
+"""Of the table; `left out` are the rows that a rule says nothing of."""
+
+_NUMBERS = ("measured", "bound", "left out")
 _WIDTH = 10_000
 _STYLES = {"OK": "green", "BROKEN": "bold red", "NOT_MEASURED": "bold yellow"}
 
@@ -44,7 +48,10 @@ Exit codes: 0 the data keeps all rules of severity error, 1 failed, 2 wrong usag
 )
 @click.argument("pipeline")
 @click.option(
-    "--span", type=click.IntRange(0), help="Number of the span [those that a run would read]."
+    "--span",
+    type=click.IntRange(0),
+    help="Number of the span; where spans are days, days since 1970-01-01 "
+    "[those that a run would read].",
 )
 @click.option(
     "--rules",
@@ -71,6 +78,8 @@ def command(
     The data is read as a run would read it, and nothing is recorded. What rules can ask is told in
     components/data_quality_validator/rules.py.
     """
+    from pipelines import quality  # imports Arrow, and with it pandas
+
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     workspace = Workspace.from_environment(os.environ)
     config = configuration.load(configuration.named(pipeline), config_file, settings)
@@ -93,10 +102,17 @@ def command(
     sys.exit(code)
 
 
-def table_rows(report: Report) -> list[tuple[str, str, str, str, str]]:
-    """Returns the table: side, rule, measured, bound and verdict, in the order of the rules."""
+def table_rows(report: Report) -> list[tuple[str, ...]]:
+    """Returns the table, a row for each rule in their order, of the cells that `COLUMNS` names."""
     return [
-        (found.side, found.rule.name, found.measured, found.bound, _verdict(found))
+        (
+            found.side,
+            found.rule.name,
+            found.measured,
+            found.bound,
+            f"{found.left_out:,}",
+            _verdict(found),
+        )
         for found in report.measurements
     ]
 
@@ -107,11 +123,10 @@ def show(pipeline: str, report: Report, stream: TextIO) -> None:
     width = None if stream.isatty() else _WIDTH
     console = Console(file=stream, highlight=False, width=width)
     rows = ", ".join(f"{split} {count:,}" for split, count in report.rows.items())
-    span = f", span {report.span}" if report.span else ""
-    console.print(Text(f"{pipeline}{span}: {sum(report.rows.values()):,} rows ({rows})"))
+    console.print(Text(f"{pipeline}{_spans(report)}: {sum(report.rows.values()):,} rows ({rows})"))
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("side", "rule", "measured", "bound", "verdict"):
-        table.add_column(name, justify="right" if name in ("measured", "bound") else "left")
+    for name in COLUMNS:
+        table.add_column(name, justify="right" if name in _NUMBERS else "left")
     for found, cells in zip(report.measurements, table_rows(report), strict=True):
         *others, verdict = map(Text, cells)
         verdict.stylize(_STYLES[found.verdict])
@@ -121,6 +136,14 @@ def show(pipeline: str, report: Report, stream: TextIO) -> None:
         if found.verdict != "OK":
             console.print(Text.assemble((found.rule.name, "bold"), ": ", found.sentence))
     console.print(Text(f"{report.status}  (rules: {report.source})"))
+
+
+def _spans(report: Report) -> str:
+    if report.span is None:
+        return ""
+    if report.first_span in (None, report.span):
+        return f", span {report.span}"
+    return f", spans {report.first_span} to {report.span}"
 
 
 def _verdict(found: Measurement) -> str:

@@ -7,11 +7,13 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from components.data_quality_validator import clock
 from pipelines import config as configuration
 from pipelines import data_folder, preflight, stack
 from pipelines.cli.explain import places
@@ -90,7 +92,8 @@ def command(  # noqa: PLR0913  (one per option)
         trigger = f"resumes {run_id}"
     if span_range is not None:
         settings = (*settings, f"span_range={json.dumps(span_range)}")
-    config, folder = _looked_at(configuration.load(base, config_file, settings), workspace)
+    asked = configuration.load(base, config_file, settings)
+    config, folder = _looked_at(asked, workspace)
     module = f"pipelines.{pipeline}.pipeline"
     options = runner.RunOptions(
         from_nodes=tuple(only or from_nodes),
@@ -101,7 +104,8 @@ def command(  # noqa: PLR0913  (one per option)
         jobs=jobs or 0,
         wait=wait,
         trigger=trigger,
-        config=configuration.to_dict(config),
+        # Without the folder that data_fn fills, so that --resume fills it again where it is gone.
+        config=configuration.to_dict(asked),
         preload=(module,),
     )
     with captured_output(workspace.root / "logs" / config.name / "ringway.log") as terminal:
@@ -126,7 +130,24 @@ def _looked_at(config: PipelineConfig, workspace: Workspace) -> tuple[PipelineCo
     folder = preflight.check(config, workspace.root)
     if folder.note:
         _tell(folder.note)
+    if config.quality_path and not _rules_were_read(config, workspace):
+        from pipelines import quality  # imports Arrow, and with it pandas
+
+        quality.read_rules(config, Path(config.quality_path))
     return config, folder
+
+
+def _rules_were_read(config: PipelineConfig, workspace: Workspace) -> bool:
+    """Whether the last run that ended well read the same rules, by the same schema.
+
+    So a rerun in which nothing has changed need not import what reads them.
+    """
+    witness = unchanged.Witness.read(workspace.root / "state" / config.name / "unchanged.json")
+    if witness is None:
+        return False
+    paths = [config.quality_path, config.schema_path]
+    code = CodeVersions([REPOSITORY]).of_values([paths])
+    return all(path in code and witness.identity.code.get(path) == code[path] for path in paths)
 
 
 def _tell(text: str) -> None:
@@ -136,12 +157,14 @@ def _tell(text: str) -> None:
 def _identity(config: PipelineConfig, module: str) -> unchanged.Identity:
     code = CodeVersions([REPOSITORY])
     settings = configuration.to_dict(config)
+    hour = clock.hour_asked_for(Path(config.quality_path), time.time())
     return unchanged.Identity(
         config=json.dumps(settings, sort_keys=True),
         code={
             **code.of_import_path(module),
             **code.of_values([settings]),
             "tfx": stack.tfx_version(),
+            **({} if hour is None else {"the hour that rules count from": str(hour)}),
         },
         files=unchanged.files_under(Path(config.data_root)),
     )

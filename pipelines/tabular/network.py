@@ -39,9 +39,9 @@ class Schedule:
         seed: Of the weights, the order of the rows and the dropout.
     """
 
-    epochs: int = 12
-    batch_size: int = 256
-    seed: int = 0
+    epochs: int
+    batch_size: int
+    seed: int
 
 
 def train(

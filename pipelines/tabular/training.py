@@ -25,21 +25,22 @@ _SCHEDULE = [field.name for field in dataclasses.fields(network.Schedule)]
 def run(fn_args: FnArgs, task: Task) -> None:
     """Trains a network and saves it to `fn_args.serving_model_dir`.
 
-    `fn_args.custom_config` may hold epochs, batch_size and seed. The number of steps follows from
-    the epochs, so that `train_args.num_steps` is not looked at. Loss and metrics of each epoch go
+    `fn_args.custom_config` holds epochs, batch_size and seed. The number of steps follows from the
+    epochs, so that `train_args.num_steps` is not looked at. Loss and metrics of each epoch go
     to `history.csv` in `fn_args.model_run_dir`.
 
     Raises:
+        KeyError: One of them is missing.
         ValueError: There are no training rows, or all have the same label.
     """
-    config = fn_args.custom_config or {}
+    config = fn_args.custom_config
     transform_output = tft.TFTransformOutput(fn_args.transform_graph_path)
     train, evaluation = dataset.read_splits(fn_args, transform_output, task)
     model = network.train(
         task,
         train,
         evaluation,
-        schedule=network.Schedule(**{name: config[name] for name in _SCHEDULE if name in config}),
+        schedule=network.Schedule(**{name: config[name] for name in _SCHEDULE}),
         hyperparameters=(fn_args.hyperparameters or {}).get("values", {}),
         callbacks=_callbacks(fn_args),
     )

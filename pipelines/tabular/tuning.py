@@ -28,24 +28,22 @@ _ALGORITHMS = {
     "random": keras_tuner.RandomSearch,
     "bayesian": keras_tuner.BayesianOptimization,
 }
-# Of what a tuner_fn is given without a pipeline's configuration.
-_SEARCH = {"algorithm": "random", "max_trials": 4, "epochs": 3}
-_BATCH_SIZE, _SEED = 256, 0
 
 
 def search(fn_args: FnArgs, task: Task) -> TunerFnResult:
     """Returns a tuner over the task's search space and what each of its trials is fitted with.
 
-    `fn_args.custom_config` may hold batch_size, seed, and as `tuner` the algorithm, max_trials and
-    epochs. An earlier search in the working folder is overwritten.
+    `fn_args.custom_config` holds batch_size, seed, and as `tuner` the algorithm, max_trials and
+    epochs; their defaults are those of `pipelines.config`. An earlier search in the working folder
+    is overwritten.
 
     Raises:
+        KeyError: One of them is missing.
         ValueError: The algorithm is unknown, there are no training rows, or all have the same
             label.
     """
-    config = fn_args.custom_config or {}
-    wanted = {**_SEARCH, **config.get("tuner", {})}
-    batch_size = config.get("batch_size", _BATCH_SIZE)
+    config = fn_args.custom_config
+    wanted, batch_size = config["tuner"], config["batch_size"]
     train, evaluation = dataset.read_splits(
         fn_args, tft.TFTransformOutput(fn_args.transform_graph_path), task
     )
@@ -54,7 +52,7 @@ def search(fn_args: FnArgs, task: Task) -> TunerFnResult:
         algorithm=wanted["algorithm"],
         max_trials=wanted["max_trials"],
         steps=wanted["epochs"] * network.steps_per_epoch(len(train.label), batch_size),
-        seed=config.get("seed", _SEED),
+        seed=config["seed"],
         folder=Path(fn_args.working_dir),
     )
     return TunerFnResult(

@@ -60,6 +60,8 @@ def test_a_span_can_be_asked_for_where_there_are_spans(tmp_path: Path) -> None:
     config = config_of(tmp_path, span_range="8")
     assert quality.span_range(config, None) == "8"
     assert quality.span_range(config, 12) == "12:12"
+    days = dataclasses.replace(config, input_pattern="day-{YYYY}{MM}{DD}/*")
+    assert quality.span_range(days, 15706) == "15706:15706"
     with pytest.raises(UsageError, match=r"--span 12: .* not cut into spans"):
         quality.span_range(dataclasses.replace(config, input_pattern="*"), 12)
 
@@ -74,12 +76,13 @@ def test_just_the_spans_that_are_asked_for_are_measured(tmp_path: Path) -> None:
     spans(tmp_path, span_1=[-1, 5], span_2=[1, 2, 3], span_3=[3, 4])
     rules = tmp_path / "rules.toml"
     rules.write_text(RULES)
-    config, notes = config_of(tmp_path), list[str]()
+    config, notes, first_spans = config_of(tmp_path), list[str](), list[int | None]()
 
-    def verdicts(span_range: str) -> tuple[int, int, list[str]]:
+    def verdicts(span_range: str) -> tuple[int | None, int, list[str]]:
         report = quality.measure(
             config, rules, spans=span_range, work=tmp_path / "tmp", note=notes.append
         )
+        first_spans.append(report.first_span)
         found = [str(one.verdict) for one in report.measurements]
         return report.span, sum(report.rows.values()), found
 
@@ -87,6 +90,7 @@ def test_just_the_spans_that_are_asked_for_are_measured(tmp_path: Path) -> None:
     assert verdicts("2:2") == (2, 3, ["OK", "OK"])
     assert verdicts("2") == (3, 5, ["OK", "BROKEN"])
     assert verdicts("") == (3, 2, ["OK", "OK"])
+    assert first_spans == [1, 2, 2, 3]
     assert list((tmp_path / "tmp").iterdir()) == []
     assert any("rows measured" in note for note in notes)
     with pytest.raises(DataError, match="span 7"):

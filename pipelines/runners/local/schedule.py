@@ -1,9 +1,10 @@
 """Which nodes start next: a pure decision from how all nodes stand.
 
-A node starts when everything upstream of it is done. After a failure nothing new starts, except
-what is needed for a gate to speak: a wrong column may crash Transform before ExampleValidator
-could name the column, and the user wants the name. Once a gate has said stop, nothing starts at
-all.
+A node starts when everything upstream of it is done. After a failure, or once a gate has said stop,
+nothing new starts, except what is needed for the gates on the data to speak: a wrong column may
+crash Transform before ExampleValidator could name the column, and the user wants the name; and
+where one of these gates stops the run, the others may have more to say. Gates on the model come
+too late for that.
 """
 
 from __future__ import annotations

@@ -273,3 +273,15 @@ def test_words_for_a_shortfall_are_logged(base: Path, caplog: pytest.LogCaptureF
         resolved(node(base, Latest(20)))
     assert "20 spans are asked for; of these, spans 1 to 3 and 10 exist." in caplog.text
     assert spans.named([1, 2, 3, 10]) in caplog.text
+
+
+def test_a_shortfall_to_one_span_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    base = write(tmp_path, {"span-7/a.csv": "x\n1\n"})
+    with caplog.at_level("WARNING"):
+        resolved(node(base, Latest(1)))
+        resolved(node(base, None))
+        assert "asked for" not in caplog.text
+        resolved(node(base, Latest(3)))
+    assert "3 spans are asked for; of these, span 7 exists." in caplog.text

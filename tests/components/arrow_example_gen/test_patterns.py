@@ -77,6 +77,8 @@ def test_a_wildcard_takes_the_place_of_each_field() -> None:
         ("{YYYY}{MM}", "either {SPAN}, or all of"),
         ("{SPAN:two}", "expected a number of digits such as {SPAN:3}, received 'two'"),
         ("{SPAN:0}", "received '0'"),
+        ("{SPAN}/[z-a]", "expected a pattern of paths (bad character range z-a"),
+        ("{SPAN:9999999999}", "expected a pattern of paths (the repetition number is too large)"),
     ],
 )
 def test_patterns_without_sense_are_refused(pattern: str, said: str) -> None:
@@ -93,6 +95,13 @@ def test_leading_zeros_want_a_width() -> None:
 def test_a_number_without_a_place_is_refused() -> None:
     with pytest.raises(InputError, match=r"\{SPAN:2\} in \{SPAN:2\}/\* has no place for 100"):
         patterns.filled("{SPAN:2}/*", Span(100))
+
+
+def test_a_number_past_32_bits_is_named() -> None:
+    largest = "span-2147483647/a"
+    assert patterns.find("span-{SPAN}/*", [largest]) == {2147483647: None}
+    with pytest.raises(InputError, match="span-2147483648/a: expected a span up to 2147483647"):
+        patterns.find("span-{SPAN}/*", [largest, "span-2147483648/a"])
 
 
 def test_a_date_that_is_none_is_named() -> None:

@@ -33,6 +33,20 @@ def test_other_texts_are_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text", ["2147483648", "3000000000", "1:9999999999", "9999999999:1", "9" * 5000]
+)
+def test_numbers_past_32_bits_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match="Expected numbers up to 2147483647, received") as caught:
+        spans.wanted(text)
+    assert len(str(caught.value)) < 120
+
+
+def test_the_largest_numbers_are_taken() -> None:
+    assert spans.wanted("2147483647") == Latest(2147483647)
+    assert spans.wanted(f"0:{'0' * 5000}2147483647") == Fixed(0, 2147483647)
+
+
+@pytest.mark.parametrize(
     ("wanted", "expected"),
     [
         (Latest(1), [9]),
@@ -62,6 +76,12 @@ def test_each_span_keeps_its_newest_version() -> None:
             "Expected spans 1 to 5, but span 3 is missing; spans 1 to 2, 4 to 5 and 9 are there",
         ),
         ([GAPS], Fixed(3, 8), "but spans 3 and 6 to 8 are missing"),
+        (
+            [GAPS],
+            Fixed(0, 2147483647),
+            "Expected spans 0 to 2147483647, but spans 0, 3, 6 to 8 and 10 to 2147483647 are "
+            "missing",
+        ),
         ([{7: None}], Fixed(8, 8), "Expected span 8, but span 8 is missing; span 7 is there"),
         ([GAPS], Latest(3, not_before=10), "Expected a span from 10 on; the newest is 9"),
         ([{1: 1, 2: 3}, {1: 1, 2: 2}], Latest(2), "Span 2: expected it in every input split"),

@@ -11,7 +11,7 @@ import pytest
 from tfx.types import channel, standard_artifacts
 
 import components.data_quality_validator as package
-from components.data_quality_validator import DataQualityValidator
+from components.data_quality_validator import DataQualityValidator, clock
 from pipelines.lineage.store import connection_config
 from pipelines.runners.local import runner
 from pipelines.runners.local.runner import RunOptions
@@ -34,6 +34,24 @@ def test_it_gives_anomalies_as_example_validator_does() -> None:
     made = validator(now_sec=3)
     assert made.outputs["anomalies"].type is standard_artifacts.ExampleAnomalies
     assert made.exec_properties == {"rules_path": "quality.toml", "now_sec": 3.0}
+
+
+def test_a_result_is_reused_within_the_hour_where_rules_count_from_now(tmp_path: Path) -> None:
+    assert validator(hour=7).exec_properties == {"rules_path": "quality.toml", "hour": 7}
+    path = tmp_path / "quality.toml"
+    for text, hour in {
+        '[[timeliness.age]]\nname = "a"': 2,
+        '[[timeliness.age]]\nrelative_to = "span"\n[[timeliness.age]]\nrelative_to = "now"': 2,
+        '[[timeliness.age]]\nrelative_to = "span"': None,
+        '[[timeliness.gap]]\nname = "a"': None,
+        '[timeliness.age]\nname = "a"': None,
+        "timeliness = 3": None,
+        "no = [TOML": None,
+        "n = " + "9" * 5000: None,
+    }.items():
+        path.write_text(text)
+        assert clock.hour_asked_for(path, 3 * 3600.0 - 1) == hour
+    assert clock.hour_asked_for(tmp_path / "none.toml", 0.0) is None
 
 
 @pytest.mark.parametrize("wrong", [{"rules_path": ""}, {"now_sec": math.nan}])

@@ -47,6 +47,13 @@ def answers(text: str, rows: list[dict[str, Any]]) -> list[bool | None]:
         ("x == 0.1", {"x": 0.1}, True),  # both in single precision
         ("x in (0.1, 0.2)", {"x": 0.2}, True),
         ("x <= 0.7", {"x": 0.7}, True),
+        # In double precision the left is 0.30000000149, and the right 0.3.
+        ("x + 0.2 == 0.3", {"x": 0.1}, True),
+        ("x * 10 == 1", {"x": 0.1}, True),
+        ("x == 0.1 + 0.2", {"x": 0.3}, True),
+        ("-x == -0.1", {"x": 0.1}, True),
+        ("y > 0.2 * x", {"x": 4.45, "y": 0.89}, False),  # a fifth, to the cent
+        ("n / 10 == 0.1", {"n": 1}, True),  # integers are computed with in double precision
         ("n == 9007199254740993", {"n": 9007199254740993}, True),  # 2**53 + 1
         ("n == 9007199254740992", {"n": 9007199254740993}, False),
         ("0 < n < m", {"n": 1, "m": 2}, True),
@@ -113,6 +120,23 @@ _COMPARISONS = {
 }
 
 
+def is_single(tree: ast.AST) -> bool:
+    return any(isinstance(node, ast.Name) and node.id in "xy" for node in ast.walk(tree))
+
+
+def is_literal(tree: ast.AST) -> bool:
+    return not any(isinstance(node, ast.Name) for node in ast.walk(tree))
+
+
+def in_common(left: ast.AST, right: ast.AST, values: Any) -> Any:
+    """Returns the values in the precision in which the two are brought together."""
+    both = all(is_single(tree) or is_literal(tree) for tree in (left, right))
+    if not (both and (is_single(left) or is_single(right))):
+        return values
+    with np.errstate(over="ignore"):
+        return [None if value is None else float(np.float32(value)) for value in values]
+
+
 def value_of(tree: ast.AST, row: dict[str, Any]) -> Any:
     if isinstance(tree, ast.Name):
         return row[tree.id]
@@ -122,7 +146,8 @@ def value_of(tree: ast.AST, row: dict[str, Any]) -> Any:
         inner = value_of(tree.operand, row)
         return None if inner is None else -inner
     assert isinstance(tree, ast.BinOp)
-    left, right = value_of(tree.left, row), value_of(tree.right, row)
+    values = [value_of(tree.left, row), value_of(tree.right, row)]
+    left, right = in_common(tree.left, tree.right, values)
     if left is None or right is None:
         return None
     try:
@@ -151,6 +176,8 @@ def answer_of(tree: ast.AST, row: dict[str, Any]) -> bool | None:  # noqa: PLR09
         assert isinstance(comparator, ast.Tuple)
         return None if left is None else left in [value_of(item, row) for item in comparator.elts]
     right = value_of(comparator, row)
+    if isinstance(left, (int, float)) or isinstance(right, (int, float)):
+        left, right = in_common(tree.left, comparator, [left, right])
     if left is None or right is None:
         return None
     return bool(_COMPARISONS[type(sign)](left, right))

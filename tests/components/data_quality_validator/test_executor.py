@@ -128,7 +128,6 @@ def test_a_warning_is_told_and_lets_pass(tmp_path: Path) -> None:
         ([{"n": 1.5}, {"n": 2.5}], "n > 0", "cannot be read as INT"),
         ([{"n": [1, 2]}], "n > 0", "has up to 2 values in a row"),
         ([{"s": b"a"}], "n > 0", "no row has the values"),
-        ([{"n": 1}], "nn > 0", "the schema has no column 'nn'; did you mean 'n'?"),
         ([], "n > 0", "there are no rows"),
     ],
 )
@@ -159,6 +158,22 @@ def test_the_time_that_is_passed_in_counts(tmp_path: Path) -> None:
     examples = examples_artifact(tmp_path / "examples", {"train": ROWS})
     assert run(tmp_path, rules, examples, now_sec=9000.0).get_int_custom_property("blessed") == 1
     assert run(tmp_path, rules, examples).get_int_custom_property("blessed") == 0  # years later
+
+
+@pytest.mark.parametrize(("first_span", "verdict"), [(2, "BROKEN"), (None, "OK")])
+def test_of_a_range_the_oldest_span_is_known(
+    tmp_path: Path, first_span: int | None, verdict: str
+) -> None:
+    # Spans of an hour; the rows are of the third, but for its first 100 s.
+    rules = table("timeliness.gap", column="time", max_gap="30m", relative_to="span",
+                  span_length="1h") + "first_span = 1970-01-01T00:00:00Z\n"  # fmt: skip
+    rows: list[dict[str, Any]] = [{"time": 7200 + second} for second in (100, 1800, 3500)]
+    examples = examples_artifact(tmp_path / "examples", {"train": rows}, span=3)
+    if first_span is not None:
+        examples.set_int_custom_property("first_span", first_span)
+    _, report = written(run(tmp_path, rules, examples))
+    assert report["measurements"][0]["verdict"] == verdict
+    assert (report["first_span"], report["span"]) == (first_span or 3, 3)
 
 
 def test_stock_tools_read_the_anomalies(tmp_path: Path) -> None:

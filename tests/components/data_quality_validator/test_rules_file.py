@@ -11,8 +11,10 @@ from quality_rows import KINDS
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.data_quality_validator import rules, rules_file
+from components.data_quality_validator.columns import Kind, Rows, in_memory
 from components.data_quality_validator.errors import RulesError
 from components.data_quality_validator.schema_columns import kinds_of
+from components.data_quality_validator.timeliness import GapMeasure
 
 SCHEMAS = Path(__file__).parents[3] / "schemas"
 AGE = """[[timeliness.age]]
@@ -134,6 +136,28 @@ def range_with(line: str) -> str:
             ["max_gap: expected a duration such as '90m', '12h' or '7d', received 12"],
         ),
         ('[[timeliness.gap]]\nname = "a"\ncolumn = "time"\nmax_gap = "1w"', ["a duration"]),
+        (range_with("max = " + "9" * 5000), ["not valid TOML", "4300"]),
+        (range_with("max = 0x" + "f" * 5000), ["expected a number, received a number of thou"]),
+        (range_with("max_share = [0x" + "f" * 5000 + "]"), ["a number of thousands of digits"]),
+        (range_with("max = 1\nmin_rows = 0x" + "f" * 5000), ["min_rows: expected a whole number"]),
+        (
+            '[[accuracy.condition]]\nname = "a"\nholds = "n > ' + "9" * 900 + '"',
+            ["expected a number that 64 bits can hold"],
+        ),
+        (
+            '[[accuracy.range]]\nname = "a"\ncolumn = "tim"\nmax = 1',
+            ["rule 'a': expected a column", "received 'tim'; did you mean 'time'?"],
+        ),
+        (
+            '[[accuracy.condition]]\nname = "a"\noptional = true\nholds = "s > 1 or gone > 1"',
+            ["rule 'a': expected a column", "received 'gone'"],
+        ),
+        ('[[consistency.leak]]\nname = "a"\nkey = ["n", "ss"]', ["did you mean 's'?"]),
+        (AGE.replace("age", "gap").replace("max_age", "max_gap"), ['"span" expects first_span']),
+        (
+            '[[timeliness.gap]]\nname = "a"\ncolumn = "time"\nmax_gap = "1h"\nspan_length = "1d"',
+            ['span_length: expected only with relative_to = "span"'],
+        ),
         (AGE, ['relative_to: "span" expects first_span and span_length too']),
         (AGE + "first_span = 2013-01-01", ["a time with its zone"]),
         (AGE.replace('"span"', '"now"') + 'span_length = "7d"', ["span_length: expected only"]),
@@ -162,3 +186,22 @@ def test_the_rules_that_ship_name_columns_of_their_schema(name: str) -> None:
     kinds = kinds_of(text_format.Parse(text, schema_pb2.Schema()))
     found = rules_file.read(SCHEMAS / name / "quality.toml", kinds)
     assert {column for rule in found for column in rules.columns_of(rule)} <= set(kinds)
+
+
+def test_a_week_of_flights_with_its_last_day_alone_has_a_gap() -> None:
+    found = rules_file.read(SCHEMAS / "flights" / "quality.toml")
+    (rule,) = (rule for rule in found if isinstance(rule, rules.Gap))
+    start = datetime.datetime(2013, 3, 19, 5, tzinfo=datetime.UTC).timestamp()
+
+    def gap(days: range) -> float:
+        measure = GapMeasure(rule, span=12, first_span=12)
+        hours = [hour for day in days for hour in range(24 * day + 5, 24 * day + 24)]
+        times = [{"scheduled_at": int(start) + 3600 * (hour - 24)} for hour in hours]
+        columns = in_memory({"scheduled_at": Kind.INT}, times)
+        measure.add(Rows("train", 0, [b""] * len(times), columns.__getitem__))
+        return measure.result().measured / 3600
+
+    # Span 12 goes from March 19 to 25; 6 hours of each day are without departures.
+    assert gap(range(1, 8)) == 6
+    assert gap(range(7, 8)) == 6 * 24 + 5
+    assert gap(range(1, 2)) == 6 * 24 + 1

@@ -201,6 +201,70 @@ def test_the_age_of_old_data_counts_from_the_end_of_its_span() -> None:
     assert measured(ended, span=3, train=data).verdict == "OK"
 
 
+def test_a_rule_without_spans_is_not_measured_over_them() -> None:
+    keys = {"column": "time", "relative_to": "span", "span_length": "1d"}
+    first = "first_span = 1970-01-01T00:00:00Z\n"
+    for kind, bound in (("age", "max_age"), ("gap", "max_gap")):
+        rule = table(f"timeliness.{kind}", **keys, **{bound: "1h"}) + first
+        found = measured(rule, span=None, train=rows(time=[0]))
+        assert found.told == "not measured: the data is not cut into spans"
+
+
+def test_enough_rows_in_one_split_are_not_enough_for_a_leak() -> None:
+    train, other = rows(s=[b"a", b"b", b"c"]), rows(s=[b"d", None])
+    rule = table("consistency.leak", key=["s"], min_rows=2)
+    found = measured(rule, train=train, eval=other)
+    assert "expected 2 rows or more, received 1; each is of split 'eval' and has s" in found.told
+    kept = measured(rule, train=[*train, {}], eval=[*other, *rows(s=[b"e"])])
+    assert (kept.verdict, kept.left_out) == ("OK", 2)
+
+
+def test_an_expression_that_could_not_be_checked_is_not_measured() -> None:
+    rule = table("accuracy.condition", holds="s > 1 or gone > 1")
+    found = measured(rule, checked=False, train=rows(s=[b"a"]))
+    assert found.told == "not measured: character 1: compares a text with a number"
+    rule = table("accuracy.condition", holds="gone > 1")
+    assert "no column 'gone'" in measured(rule, checked=False, train=rows(s=[b"a"])).told
+
+
+DAYS = (
+    table("timeliness.gap", column="time", max_gap="6h", relative_to="span", span_length="1d")
+    + "first_span = 1970-01-01T06:00:00Z\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("hours", "spans", "gap", "told"),
+    [
+        # Span 2 goes from the 30th to the 54th hour.
+        ([31, 36, 42, 48, 53], (2, 2), 6.0, ""),
+        ([53], (2, 2), 23.0, "from 1970-01-02T06:00:00Z (the span's start) to 1970-01-03T05:00"),
+        ([31], (2, 2), 23.0, "from 1970-01-02T07:00:00Z to 1970-01-03T06:00:00Z (the span's end)"),
+        ([42], (2, 2), 12.0, "(1 more gaps are too long)"),
+        # Of spans 1 to 2, the start is the 6th hour.
+        ([31, 36, 42, 48, 53], (1, 2), 25.0, "from 1970-01-01T06:00:00Z (the span's start)"),
+        # A row outside of the span leaves nothing open at its end.
+        ([24, 30, 36, 42, 48, 54, 60], (2, 2), 6.0, ""),
+        ([0, 36, 42, 48, 53], (2, 2), 36.0, "from 1970-01-01T00:00:00Z to 1970-01-02T12"),
+    ],
+)
+def test_over_a_span_its_start_and_end_count_too(
+    hours: list[int], spans: tuple[int, int], gap: float, told: str
+) -> None:
+    data = rows(time=[hour * HOUR for hour in hours])
+    found = measured(DAYS, first_span=spans[0], span=spans[1], train=data)
+    assert found.finding is not None
+    assert found.finding.measured == gap * HOUR
+    assert found.verdict == ("OK" if gap <= 6 else "BROKEN")
+    assert told in found.told
+
+
+def test_over_a_span_that_the_data_ends_in_the_rest_is_no_gap() -> None:
+    data = rows(time=[hour * HOUR for hour in (31, 36)])
+    ended = DAYS + "last = 1970-01-02T13:00:00Z\n"
+    assert measured(ended, span=2, train=data).verdict == "OK"
+
+
 @pytest.mark.parametrize("batch", [1, 2, 100])
 def test_the_longest_gap_is_found_across_splits(batch: int) -> None:
     train, other = rows(time=[0, 9 * HOUR, None]), rows(time=[5 * HOUR, 6 * HOUR, 16 * HOUR])
@@ -223,7 +287,6 @@ def test_times_that_are_none_are_told_as_they_are() -> None:
         (table("accuracy.range", column="x", max=1), rows(x=[None]), "no row has a value"),
         (table("accuracy.range", column="s", max=1), rows(s=[b"a"]), "holds texts"),
         (table("accuracy.condition", holds="n > m"), rows(n=[1], m=[None]), "no row has the val"),
-        (table("accuracy.condition", holds="gone > 1"), rows(n=[1]), "no column 'gone'"),
         (table("completeness.presence", column="x", by="s", min_share=1, min_rows=3),
          rows(x=[1], s=[b"a"]), "expected 3 rows or more, received 1 in 2 slices"),
         (table("consistency.duplicates", key=["s"]), rows(s=[None]), "no row has s"),
@@ -233,6 +296,19 @@ def test_times_that_are_none_are_told_as_they_are() -> None:
         (table("timeliness.age", column="time", max_age="1h"), rows(time=[None]), "no row has"),
         (table("timeliness.age", column="s", max_age="1h"), rows(s=[b"a"]), "holds texts"),
         (table("timeliness.gap", column="time", max_gap="1h"), rows(time=[1, 1]), "two times"),
+        (table("timeliness.gap", column="time", max_gap="1h", relative_to="span",
+               span_length="1d") + "first_span = 1970-01-01T00:00:00Z\n",
+         rows(time=[None]), "expected a time, received 0"),
+        (table("accuracy.range", column="x", max=1, min_rows=3), rows(x=[1, None, 2]),
+         "expected 3 rows or more, received 2; each has a value of column 'x'"),
+        (table("accuracy.condition", holds="n > m", min_rows=2), rows(n=[1, 1], m=[None, 0]),
+         "expected 2 rows or more, received 1; each has the values that 'n > m' asks for"),
+        (table("consistency.duplicates", key=["s"], min_rows=2), rows(s=[b"a", None]),
+         "expected 2 rows or more, received 1; each has s"),
+        (table("consistency.duplicates", min_rows=2), rows(s=[b"a"]), "each is a whole example"),
+        (table("consistency.dependency", key=["s"], column="n", min_rows=3),
+         rows(s=[b"a", b"a", b"b"], n=[1, 2, None]),
+         "expected 3 rows or more, received 2; each has both s and 'n'"),
         (table("accuracy.range", column="x", max=1), [], "there are no rows"),
         (table("consistency.duplicates"), [], "there are no rows"),
     ],

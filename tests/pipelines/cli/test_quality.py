@@ -54,25 +54,46 @@ def ringway(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_table_has_a_line_for_each_rule_and_a_sentence_for_each_fault() -> None:
     rows = [{"x": x, "n": n, "s": s} for x, n, s in ROWS]
+    rows[2]["x"] = None
     stream = io.StringIO()
     show("taxi", report(RULES, span=12, train=rows[:3], eval=rows[3:]), stream)
     lines = [line.rstrip() for line in stream.getvalue().splitlines()]
     assert lines[0] == "taxi, span 12: 4 rows (train 3, eval 1)"
     assert [" ".join(line.split()) for line in lines[1:6]] == [
-        "side rule measured bound verdict",
-        "accuracy fares are paid 25 % ≤ 0 % BROKEN (warning)",
-        "accuracy trips take time 50 % ≤ 25 % BROKEN",
-        "completeness the company is known 75 % ≥ 50 % OK",
-        "timeliness no gaps - - NOT_MEASURED (optional)",
+        "side rule measured bound left out verdict",
+        "accuracy fares are paid 33.33 % ≤ 0 % 1 BROKEN (warning)",
+        "accuracy trips take time 50 % ≤ 25 % 0 BROKEN",
+        "completeness the company is known 75 % ≥ 50 % 0 OK",
+        "timeliness no gaps - - 4 NOT_MEASURED (optional)",
     ]
     assert lines[6:] == [
-        "fares are paid: 1 of 4 rows (25 %) break 'x > 0'; none may. "
-        "For example train row 0: x = 0.0.",
+        "fares are paid: 1 of 3 rows (33.33 %) break 'x > 0'; none may, "
+        "1 left out for missing values. For example train row 0: x = 0.0.",
         "trips take time: 2 of 4 rows (50 %) break 'n > 0'; at most 25 % may. "
         "For example train row 0: n = 0; eval row 0: n = 0.",
         "no gaps: not measured: column 'time': expected at least two times, received 0.",
         "ALARM  (rules: rules.toml)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("first_span", "span", "told"),
+    [
+        (None, None, "flights: 1 rows"),
+        (None, 0, "flights, span 0: 1 rows"),
+        (46, 53, "flights, spans 46 to 53: 1 rows"),
+        (0, 1, "flights, spans 0 to 1: 1 rows"),
+    ],
+)
+def test_the_spans_are_named(first_span: int | None, span: int | None, told: str) -> None:
+    stream = io.StringIO()
+    found = report(RULES, span=span, first_span=first_span, train=[{"x": 1.0, "n": 1}])
+    show("flights", found, stream)
+    assert stream.getvalue().startswith(told)
+    assert (found.document()["first_span"], found.document()["span"]) == (
+        span if first_span is None else first_span,
+        span,
+    )
 
 
 def test_broken_rules_are_told_in_json_and_by_the_exit_code(tmp_path: Path) -> None:

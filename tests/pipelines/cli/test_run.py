@@ -1,10 +1,16 @@
 """What `ringway run` refuses before anything heavy is imported."""
 
+import dataclasses
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
+from pipelines.cli import run
+from pipelines.runners.local import unchanged
 from pipelines.taxi.config import CONFIG
+from pipelines.workspace import Workspace
 
 
 def test_help_has_examples(make_ringway) -> None:
@@ -25,6 +31,10 @@ def test_help_has_examples(make_ringway) -> None:
         (["run", "taxi", "--resume"], 2, ["no run to resume"]),
         (["run", "taxi", "--span-range", "12:5"], 2, ["span_range", "5:12"]),
         (["run", "taxi", "--span-range", "3"], 2, ["span_range", "input_pattern"]),
+        (["run", "flights", "--span-range", "3000000000"], 2, ["span_range", "2147483647"]),
+        (["run", "flights", "--span-range", "1:9999999999"], 2, ["span_range", "2147483647"]),
+        (["run", "taxi", "--set", "input_pattern=span-{SPAN:x}/*"], 2, ["input_pattern", "SPAN:3"]),
+        (["run", "taxi", "--set", "input_pattern={YYYY}/*"], 2, ["input_pattern", "{MM}"]),
         (["run", "taxi", "--span-range", "3", "--set", "span_range=2"], 2, ["earlier --set"]),
         (["run", "taxi", "--set", "data_fn=a.b", "--set", "data_root="], 2, ["data_fn", "a.b"]),
         (["run", "taxi", "--set", "data_root=/nowhere/at/all"], 1, ["/nowhere/at/all"]),
@@ -39,6 +49,64 @@ def test_refuses_with_a_reason(
     for word in words:
         assert word in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("rules", "words"),
+    [
+        (None, ["cannot be read"]),
+        ("[[accuracy.ranges]]", ["accuracy.ranges", "did you mean 'range'"]),
+        (
+            '[[accuracy.range]]\nname = "a"\ncolumn = "fair"\nmax = 1\n',
+            ["'fair'", "did you mean 'fare'"],
+        ),
+    ],
+)
+def test_looks_at_the_rules_before_anything_runs(
+    make_ringway, tmp_path: Path, rules: str | None, words: list[str]
+) -> None:
+    path = tmp_path / "quality.toml"
+    if rules is not None:
+        path.write_text(rules)
+    done = make_ringway()("run", "taxi", "--set", f"quality_path={path}")
+    assert done.returncode == 2, done.stderr
+    assert [word for word in [str(path), *words] if word not in done.stderr] == []
+    assert "Traceback" not in done.stderr
+
+
+def test_rules_are_looked_at_again_only_where_they_or_the_schema_changed(tmp_path: Path) -> None:
+    workspace = Workspace.from_environment({"RINGWAY_HOME": str(tmp_path)})
+    rules = tmp_path / "quality.toml"
+    shutil.copy(CONFIG.quality_path, rules)
+    config = dataclasses.replace(CONFIG, quality_path=str(rules))
+    assert not run._rules_were_read(config, workspace)
+    witness = unchanged.Witness(
+        identity=run._identity(config, "pipelines.taxi.pipeline"), run_id="r", last_artifact_id=1
+    )
+    witness.write(tmp_path / "state" / "taxi" / "unchanged.json")
+    assert run._rules_were_read(config, workspace)
+    rules.write_text(rules.read_text() + "\n")
+    assert not run._rules_were_read(config, workspace)
+    other = dataclasses.replace(CONFIG, schema_path=str(rules))
+    assert not run._rules_were_read(other, workspace)
+
+
+def test_a_rerun_in_another_hour_is_no_unchanged_one_where_rules_count_from_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = tmp_path / "quality.toml"
+    config = dataclasses.replace(CONFIG, quality_path=str(rules))
+
+    def identity(text: str, now_sec: float) -> unchanged.Identity:
+        rules.write_text(text)
+        monkeypatch.setattr(run.time, "time", lambda: now_sec)
+        return run._identity(config, "pipelines.taxi.pipeline")
+
+    recent = '[[timeliness.age]]\nname = "a"\ncolumn = "trip_start_timestamp"\nmax_age = "1d"\n'
+    assert identity(recent, 7200.0) == identity(recent, 10799.0)
+    assert identity(recent, 7200.0) != identity(recent, 10800.0)
+    of_old = recent.replace("age]", "gap]")
+    assert identity(of_old, 7200.0) == identity(of_old, 10800.0)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +134,30 @@ def test_names_what_is_wrong_with_the_data_folder(
     assert str(folder) in done.stderr
     for word in words:
         assert word.lower() in done.stderr.lower()
+
+
+def test_a_resumed_run_has_its_data_made_again(
+    make_ringway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ragged_rows.py").write_text(
+        "from pathlib import Path\n"
+        "def write(folder):\n"
+        f"    [source] = Path({str(Path(CONFIG.data_root).absolute())!r}).glob('*.csv')\n"
+        "    rows = source.read_text().splitlines(keepends=True)[:50]\n"
+        "    (folder / 'rows.csv').write_text(''.join([*rows, 'one cell\\n']))\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    ringway = make_ringway()
+    data_fn = ("--set", "data_fn=ragged_rows.write", "--set", "data_root=")
+    failed = ringway("run", "taxi", *data_fn, "--to", "ArrowExampleGen")
+    assert failed.returncode == 1, failed.stderr
+    made = f"making the data of taxi in {ringway.home / 'data' / 'taxi'}"
+    assert made in failed.stderr
+    shutil.rmtree(ringway.home / "data" / "taxi")
+    # Refused once the data is there, which spares the second run.
+    again = ringway("run", "taxi", "--resume", "--set", "schema_path=/nowhere.pbtxt")
+    assert made in again.stderr
+    assert "/nowhere.pbtxt" in again.stderr
 
 
 def test_verbs_that_only_read_import_neither_tensorflow_nor_tfx() -> None:

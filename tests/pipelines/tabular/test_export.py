@@ -27,7 +27,7 @@ SIGNATURES = (
 def exported(trips: Transformed, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Any]:
     """Returns the folder of an exported model, and the Keras model that it was made from."""
     rows = trips.stacked(COLUMNS)
-    trained = network.train(TASK, rows, schedule=network.Schedule(epochs=2, batch_size=64))
+    trained = network.train(TASK, rows, schedule=network.Schedule(epochs=2, batch_size=64, seed=0))
     folder = tmp_path_factory.mktemp("exported") / "1"
     export.save(trained, trips.output(), COLUMNS, str(folder))
     return str(folder), trained.predict(rows.inputs(), verbose=0)

@@ -74,3 +74,11 @@ def test_a_search_overwrites_an_earlier_one_and_finds_a_best(fn_args: Any) -> No
         best = result.tuner.get_best_hyperparameters()[0].get_config()["values"]
         assert best.keys() == SEARCH_SPACE.keys()
         assert all(best[name] in choices for name, choices in SEARCH_SPACE.items())
+
+
+@pytest.mark.parametrize("name", ["tuner", "batch_size", "seed"])
+def test_a_search_has_no_defaults_of_its_own(fn_args: Any, name: str) -> None:
+    fn_args.custom_config["tuner"] = {"algorithm": "random", "max_trials": 2, "epochs": 1}
+    del fn_args.custom_config[name]
+    with pytest.raises(KeyError, match=name):
+        tuning.search(fn_args, TASK)
