@@ -16,7 +16,8 @@ def rank(found: Iterable[Finding]) -> tuple[Finding, ...]:
 
     def place(one: Finding) -> tuple[int, bool, float, int, str]:
         kind = findings.KINDS.index(one.kind)
-        return _RANKS[one.status], one.optional, -one.severity, kind, one.feature
+        excused = one.status == findings.NOT_COMPARED and one.optional
+        return _RANKS[one.status], excused, -one.severity, kind, one.feature
 
     return tuple(sorted(found, key=place))
 

@@ -142,7 +142,7 @@ def test_alarms_come_first_then_what_has_to_be_compared() -> None:
         Finding(kind="drift", feature="b", status=NOT_COMPARED, optional=True),
         Finding(kind="drift", feature="c", status=NOT_COMPARED),
         Finding(kind="drift", feature="d", status=ALARM, severity=1.0),
-        Finding(kind="drift", feature="e", status=ALARM, severity=2.0),
+        Finding(kind="drift", feature="e", status=ALARM, severity=2.0, optional=True),
         Finding(kind="schema", feature="f", status=ALARM, severity=float("inf")),
     ]
     assert "".join(one.feature for one in rank(made)) == "fedcba"
