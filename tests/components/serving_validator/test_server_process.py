@@ -3,6 +3,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -51,6 +52,16 @@ with ServerProcess(Path(sys.argv[1]), "hang", module="validator_server", start_t
 """
 
 
+def socket_path(process: psutil.Process) -> str:
+    # A process that has just been started has no arguments for a moment.
+    for _ in range(600):
+        for text in process.cmdline():
+            if "grpc_socket_path" in text:
+                return text
+        time.sleep(0.1)
+    raise AssertionError(process.cmdline())
+
+
 def test_the_server_ends_with_the_process_group_of_its_starter(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(
@@ -59,11 +70,13 @@ def test_the_server_ends_with_the_process_group_of_its_starter(tmp_path: Path) -
         stdout=subprocess.PIPE,
         start_new_session=True,
     ) as starter:
-        assert starter.stdout is not None
-        assert starter.stdout.readline() == b"started\n"
-        [server_process] = psutil.Process(starter.pid).children()
-        [path] = [text for text in server_process.cmdline() if "grpc_socket_path" in text]
-        os.killpg(starter.pid, signal.SIGKILL)
+        try:
+            assert starter.stdout is not None
+            assert starter.stdout.readline() == b"started\n"
+            [server_process] = psutil.Process(starter.pid).children()
+            path = socket_path(server_process)
+        finally:
+            os.killpg(starter.pid, signal.SIGKILL)
         starter.wait()
     assert psutil.wait_procs([server_process], timeout=60)[1] == []
     shutil.rmtree(Path(path.partition("=")[2]).parent)  # whoever is killed leaves its folder
