@@ -8,7 +8,8 @@
 
 Pairs without a fault (A/A) are two random halves of the same weeks. Pairs with one (A/B) are the
 same halves with a fault planted in serving; it counts as found if its own column alarms, whatever
-else does. Every detector sees the same pairs, the slow ones only the first of them. Ringway is
+else does. Every detector sees the same pairs, the slow ones only the first of them, and the join
+only those of up to 5,000 rows. Ringway is
 `skew.check` with its defaults, at a false alarm rate of 1 % for the whole check; the join compares
 rows with what training computed for the same flights; TFDV has the threshold of its tutorial on
 every column; Evidently is `DataDriftPreset` as it comes. See `skew_pairs` and `skew_detectors`.
