@@ -28,8 +28,9 @@ from typing import Any, Literal, TypeVar
 from components.arrow_example_gen import spans
 from components.arrow_example_gen.errors import InputError
 from pipelines import typed_values
+from pipelines.continuous.policy import TriggerPolicy
 from pipelines.errors import UsageError
-from pipelines.typed_values import ConfigValueError, PositiveInt, Probability, Seed
+from pipelines.typed_values import ConfigValueError, Count, PositiveInt, Probability, Seconds, Seed
 
 # Kubeflow Pipelines accepts no other pipeline names, so no runner gets one.
 _PIPELINE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
@@ -127,6 +128,104 @@ class SkewConfig:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class FeedbackConfig:
+    """How labels come back, and when live performance counts as degraded.
+
+    Attributes:
+        label_fn: Import path of a function that tells the label of served rows: from arrays by
+            column, those of the features and of what was delivered, to an array of 0, 1, or NaN
+            where the label cannot be told. Without it there is no live performance.
+        columns: Columns that are delivered; the pipeline's label where empty.
+        max_delay_sec: How long after a request its label may come.
+        contradictions: Of labels of one row that differ, whether the newest counts, or none.
+        min_labels: With fewer labelled rows in a window nothing is said.
+        min_labelled_share: Share of the served rows whose label has to be known.
+        max_auc_drop: How far the area under the ROC curve may lie below what the evaluation of the
+            model that served had.
+        min_auc: What the area must reach in any case.
+        confidence: Of the intervals; performance is degraded where the whole interval is too low.
+    """
+
+    label_fn: str = ""
+    columns: tuple[str, ...] = ()
+    max_delay_sec: Seconds = 2 * 86_400.0
+    contradictions: Literal["latest", "drop"] = "latest"
+    min_labels: PositiveInt = 500
+    min_labelled_share: Probability = 0.5
+    max_auc_drop: Probability = 0.02
+    min_auc: Probability = 0.5
+    confidence: Probability = 0.95
+
+    def __post_init__(self) -> None:
+        typed_values.check_fields(self)
+        if self.label_fn:
+            _check_import_path("label_fn", self.label_fn)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RolloutConfig:
+    """How a pushed version reaches users; what the fields do is told in `serving.rollout.plan`.
+
+    Attributes:
+        strategy: `direct` serves a version as soon as it is pushed.
+        steps: Shares of the candidate; the strategy's usual ones where empty.
+        key: What sticks to an arm: `request_id`, `header:NAME`, `metadata:NAME` or `field:NAME`.
+        guards: Bounds that must hold, such as `error_rate` or `prediction_drift max_shift=0.3`.
+        min_requests: How many the candidate must have had before a step is over.
+        min_step_sec: How long a step lasts at least.
+        max_step_sec: After how long a step that is not over ends in a rollback; 0 for never.
+        false_alarm_rate: Chance that a sound candidate is rolled back.
+        on_success: What a shadow or an A/B test leads to.
+        metric: What an A/B test compares; `log_loss`, `brier` or `accuracy`, by label.
+        reuse: Whether an older version is deployed again, instead of a new one being trained, when
+            it does better on the newest span than the one that serves.
+    """
+
+    strategy: Literal["direct", "canary", "shadow", "blue_green", "ab_test"] = "direct"
+    steps: tuple[Probability, ...] = ()
+    key: str = "request_id"
+    guards: tuple[str, ...] = ("error_rate", "p99_latency", "prediction_drift")
+    min_requests: PositiveInt = 1000
+    min_step_sec: Seconds = 0.0
+    max_step_sec: Seconds = 0.0
+    false_alarm_rate: Probability = 0.01
+    on_success: Literal["promote", "report"] = "promote"
+    metric: Literal["log_loss", "brier", "accuracy"] = "log_loss"
+    reuse: bool = False
+
+    def __post_init__(self) -> None:
+        typed_values.check_fields(self)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WatchConfig:
+    """How `ringway watch` looks.
+
+    Attributes:
+        tick_sec: How long it rests between two looks.
+        window_sec: Length of the windows of requests that are judged, cut at multiples of it since
+            1970 where `window_anchor_sec` is 0.
+        window_anchor_sec: A moment at which a window begins, in seconds since 1970.
+        settle_sec: How long after its end a window of requests is judged, so that its log is there.
+        checks: What is judged.
+        webhook: URL that alerts are posted to; none where empty. They are signed with the secret in
+            the environment's RINGWAY_WEBHOOK_SECRET.
+        command: What is run for each alert; none where empty.
+    """
+
+    tick_sec: Seconds = 60.0
+    window_sec: PositiveInt = 86_400
+    window_anchor_sec: Count = 0
+    settle_sec: Seconds = 90.0
+    checks: tuple[Literal["skew", "performance"], ...] = ("skew", "performance")
+    webhook: str = ""
+    command: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        typed_values.check_fields(self)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class PipelineConfig:
     """Arguments of the continuous-training pipeline.
 
@@ -157,6 +256,10 @@ class PipelineConfig:
         evaluation: What a model must reach to be blessed.
         skew: How what is served is compared with what was trained on.
         fail_on: Least severity of an anomaly in the data that stops the run.
+        feedback: How labels come back.
+        triggers: What makes `ringway watch` run the pipeline.
+        rollout: How what is pushed reaches users.
+        watch: How `ringway watch` looks.
         beam_args: Options of the Beam pipelines inside the components.
     """
 
@@ -181,6 +284,10 @@ class PipelineConfig:
     tuner: TunerConfig = dataclasses.field(default_factory=TunerConfig)
     evaluation: EvaluationConfig = dataclasses.field(default_factory=EvaluationConfig)
     skew: SkewConfig = dataclasses.field(default_factory=SkewConfig)
+    feedback: FeedbackConfig = dataclasses.field(default_factory=FeedbackConfig)
+    triggers: TriggerPolicy = dataclasses.field(default_factory=TriggerPolicy)
+    rollout: RolloutConfig = dataclasses.field(default_factory=RolloutConfig)
+    watch: WatchConfig = dataclasses.field(default_factory=WatchConfig)
     fail_on: Literal["error", "warning", "never"] = "error"
     beam_args: tuple[str, ...] = ()
 
@@ -201,12 +308,7 @@ class PipelineConfig:
         for key in ("data_fn", "preprocessing_fn", "run_fn", "tuner_fn", "eval_config_fn"):
             if key == "data_fn" and not self.data_fn:
                 continue
-            if not _IMPORT_PATH.fullmatch(getattr(self, key)):
-                raise ConfigValueError(
-                    key,
-                    "expected an import path such as 'pipelines.taxi.model.run_fn', "
-                    f"received {getattr(self, key)!r}",
-                )
+            _check_import_path(key, getattr(self, key))
 
     def _check_span_range(self) -> None:
         if not self.span_range:
@@ -216,6 +318,14 @@ class PipelineConfig:
         except InputError as error:
             text = str(error)
             raise ConfigValueError("span_range", text[0].lower() + text[1:].rstrip(".")) from error
+
+
+def _check_import_path(key: str, value: str) -> None:
+    if not _IMPORT_PATH.fullmatch(value):
+        raise ConfigValueError(
+            key,
+            f"expected an import path such as 'pipelines.taxi.model.run_fn', received {value!r}",
+        )
 
 
 ConfigT = TypeVar("ConfigT", bound=PipelineConfig)

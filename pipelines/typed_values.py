@@ -46,6 +46,8 @@ class Range:
 
 
 PositiveInt = Annotated[int, Range(1)]
+Count = Annotated[int, Range(0)]
+Seconds = Annotated[float, Range(0, 10 * 365 * 86_400)]
 Seed = Annotated[int, Range(0, 2**32 - 1)]  # what NumPy and Keras take
 Probability = Annotated[float, Range(0, 1)]
 

@@ -48,6 +48,14 @@ class Workspace:
         """Returns the folder of a served model's request log."""
         return self.root / "requests" / name
 
+    def feedback_root(self, name: str) -> Path:
+        """Returns the folder into which the labels of a served model's requests are dropped."""
+        return self.root / "feedback" / name
+
+    def rollout_root(self, name: str) -> Path:
+        """Returns the folder through which a served model's rollout and its server talk."""
+        return self.root / "rollouts" / name
+
     def log_root(self, name: str, run_id: str) -> Path:
         """Returns the folder of one run's node logs."""
         return self.root / "logs" / name / run_id

@@ -8,14 +8,10 @@ What the fields do is told in `triggers` and `brakes`.
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated
 
 from pipelines import typed_values
 from pipelines.continuous import cron
-from pipelines.typed_values import ConfigValueError, PositiveInt, Range
-
-Count = Annotated[int, Range(0)]
-Seconds = Annotated[float, Range(0, 10 * 365 * 86_400)]
+from pipelines.typed_values import ConfigValueError, Count, PositiveInt, Seconds
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

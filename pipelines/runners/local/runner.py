@@ -53,6 +53,7 @@ class RunOptions:
         wait: Whether to wait for another run of the pipeline to end.
         trigger: What started the run; recorded with it.
         config: The pipeline's configuration; recorded with the run.
+        properties: Further custom properties of the run; recorded from its first moment on.
         preload: Modules that all workers share, such as the one that makes the pipeline.
     """
 
@@ -65,6 +66,7 @@ class RunOptions:
     wait: bool = False
     trigger: str = "on demand"
     config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    properties: Mapping[str, str | int | float] = dataclasses.field(default_factory=dict)
     preload: tuple[str, ...] = ()
 
     @property
@@ -241,6 +243,7 @@ class _Run:
             keys.RUN_TRIGGER: self._options.trigger,
             keys.RUN_CONFIG: json.dumps(self._options.config, sort_keys=True),
             keys.RUN_STACK: stack.name(),
+            **self._options.properties,
         }
 
     def _open(self, handle: Any, root: str) -> None:
