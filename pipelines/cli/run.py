@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import signal
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from components.data_quality_validator import clock
 from pipelines import config as configuration
-from pipelines import data_folder, preflight, stack
+from pipelines import training
 from pipelines.cli.explain import places
 from pipelines.cli.progress import make_progress
 from pipelines.cli.terminal import captured_output
@@ -23,10 +20,9 @@ from pipelines.config import PipelineConfig
 from pipelines.errors import UsageError
 from pipelines.lineage import keys
 from pipelines.lineage.keys import RunState
-from pipelines.preflight import DataFolder
-from pipelines.runners.local import runner, unchanged
-from pipelines.runners.local.code_version import CodeVersions
-from pipelines.workspace import REPOSITORY, Workspace
+from pipelines.runners.local import runner
+from pipelines.workspace import Workspace
+from serving import clock
 
 
 @click.command(
@@ -93,81 +89,29 @@ def command(  # noqa: PLR0913  (one per option)
     if span_range is not None:
         settings = (*settings, f"span_range={json.dumps(span_range)}")
     asked = configuration.load(base, config_file, settings)
-    config, folder = _looked_at(asked, workspace)
-    module = f"pipelines.{pipeline}.pipeline"
+    ready = training.prepared(pipeline, asked, workspace, _tell)
     options = runner.RunOptions(
         from_nodes=tuple(only or from_nodes),
         to_nodes=tuple(only or to_nodes),
         force=force,
         fresh=("Tuner",) if tune else (),
-        fail_on=config.fail_on,
         jobs=jobs or 0,
         wait=wait,
         trigger=trigger,
-        # Without the folder that data_fn fills, so that --resume fills it again where it is gone.
-        config=configuration.to_dict(asked),
-        preload=(module,),
     )
-    with captured_output(workspace.root / "logs" / config.name / "ringway.log") as terminal:
+    name = ready.config.name
+    with captured_output(workspace.root / "logs" / name / "ringway.log") as terminal:
         progress = make_progress(terminal, form)
-        report = runner.run(
-            config.name,
-            lambda: importlib.import_module(module).create_pipeline(config, workspace),
-            workspace,
-            options=options,
-            identity=lambda: _identity(config, module),
-            progress=progress,
-        )
+        now = clock.from_environment(os.environ)
+        report = ready.run(workspace, options=options, progress=progress, now=now)
         if form == "text":
-            for place in places(report, folder, config):
+            for place in places(report, ready.data, ready.config):
                 print(f"  {place}", file=terminal)
     sys.exit(report.outcome.exit_code)
 
 
-def _looked_at(config: PipelineConfig, workspace: Workspace) -> tuple[PipelineConfig, DataFolder]:
-    preflight.check_root(workspace.root)
-    config = data_folder.resolve(config, workspace, _tell)
-    folder = preflight.check(config, workspace.root)
-    if folder.note:
-        _tell(folder.note)
-    if config.quality_path and not _rules_were_read(config, workspace):
-        from pipelines import quality  # imports Arrow, and with it pandas
-
-        quality.read_rules(config, Path(config.quality_path))
-    return config, folder
-
-
-def _rules_were_read(config: PipelineConfig, workspace: Workspace) -> bool:
-    """Whether the last run that ended well read the same rules, by the same schema.
-
-    So a rerun in which nothing has changed need not import what reads them.
-    """
-    witness = unchanged.Witness.read(workspace.root / "state" / config.name / "unchanged.json")
-    if witness is None:
-        return False
-    paths = [config.quality_path, config.schema_path]
-    code = CodeVersions([REPOSITORY]).of_values([paths])
-    return all(path in code and witness.identity.code.get(path) == code[path] for path in paths)
-
-
 def _tell(text: str) -> None:
     click.echo(text, err=True)
-
-
-def _identity(config: PipelineConfig, module: str) -> unchanged.Identity:
-    code = CodeVersions([REPOSITORY])
-    settings = configuration.to_dict(config)
-    hour = clock.hour_asked_for(Path(config.quality_path), time.time())
-    return unchanged.Identity(
-        config=json.dumps(settings, sort_keys=True),
-        code={
-            **code.of_import_path(module),
-            **code.of_values([settings]),
-            "tfx": stack.tfx_version(),
-            **({} if hour is None else {"the hour that rules count from": str(hour)}),
-        },
-        files=unchanged.files_under(Path(config.data_root)),
-    )
 
 
 def _unfinished(base: PipelineConfig, workspace: Workspace) -> tuple[str, PipelineConfig]:

@@ -7,23 +7,28 @@ is what lets one of two watchers win:
     ringway_request    PIPELINE/ID                somebody asks for a run
     ringway_alert      PIPELINE/ID                an alert
     ringway_delivery   PIPELINE/ID/CHANNEL/3      the third attempt to deliver it by a channel
+    ringway_verdict    PIPELINE/KIND/WINDOW       what was judged of a window of requests
 """
+
+from pipelines.lineage import keys as lineage_keys
 
 DECISION_TYPE = "ringway_decision"
 REQUEST_TYPE = "ringway_request"
 ALERT_TYPE = "ringway_alert"
 DELIVERY_TYPE = "ringway_delivery"
+VERDICT_TYPE = "ringway_verdict"
 
 # On all of them.
 PIPELINE = "ringway_pipeline"
 
 # On decisions; the first three on the runs that they ask for, too.
 DECISION_ID = "ringway_decision"
-BECAUSE = "ringway_because"  # in words
+BECAUSE = lineage_keys.RUN_BECAUSE  # in words
 EVIDENCE = "ringway_evidence"  # JSON list of texts; what is too long goes on in …_1, …_2
-TRIGGER = "ringway_trigger"  # as on runs: pipelines.lineage.keys.RUN_TRIGGER
+TRIGGER = lineage_keys.RUN_TRIGGER
 DECIDED = "ringway_decided"  # double, seconds since the epoch
 OWNER = "ringway_owner"  # which watcher carries it out
+ANSWER = "ringway_answer"  # how it was carried out without a run, in words
 TOKEN = "ringway_token"  # tells one writer's attempt to create a context from another's
 
 # On requests.
@@ -36,6 +41,15 @@ KIND = "ringway_kind"
 SUBJECT = "ringway_subject"
 TEXT = "ringway_text"
 RAISED = "ringway_raised"  # double, seconds since the epoch
+
+# On verdicts, beside KIND, STATE (as the validator says), TEXT (the cause) and ENDED (the window).
+WINDOW = "ringway_window"
+VERSION = "ringway_model_version"
+METRIC = "ringway_metric"
+LOW = "ringway_low"  # double, of the metric's interval
+HIGH = "ringway_high"  # double, likewise
+BOUND = "ringway_bound"  # double, what the metric had to reach
+REPORT = "ringway_report"  # where people find more
 
 # On deliveries.
 ALERT_ID = "ringway_alert_id"

@@ -157,6 +157,26 @@ def claim(
     )
 
 
+def answer(store: MetadataStore, pipeline: str, decision_id: str, text_: str) -> None:
+    """Records that a decision was carried out without a run.
+
+    Args:
+        store: ML Metadata.
+        pipeline: Name of the pipeline.
+        decision_id: Of a decision that was taken.
+        text_: How, in words; not empty.
+
+    Raises:
+        ValueError: There is no such decision.
+        MetadataError: ML Metadata does not take it.
+    """
+    for context in unique_contexts.of_pipeline(store, keys.DECISION_TYPE, pipeline):
+        if text(context, keys.DECISION_ID) == decision_id:
+            unique_contexts.update(store, context, {keys.ANSWER: unique_contexts.cut(text_)})
+            return
+    raise ValueError(f"expected a decision of {pipeline}, received {decision_id!r}")
+
+
 def run_properties(decision: Decision) -> dict[str, unique_contexts.Value]:
     """Returns what a run has to record from its first moment on, as custom properties.
 
@@ -215,6 +235,7 @@ def _claim(context: proto.Context) -> Claim:
         evidence=tuple(json.loads(unique_contexts.joined(context, keys.EVIDENCE) or "[]")),
         decided_sec=number(context, keys.DECIDED) or 0.0,
         owner=text(context, keys.OWNER),
+        answer=text(context, keys.ANSWER),
     )
 
 

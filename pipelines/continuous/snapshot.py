@@ -96,6 +96,7 @@ class Claim:
         evidence: All that it was taken on.
         decided_sec: Seconds since the epoch.
         owner: Which watcher has to carry it out.
+        answer: How it was carried out without a run, in words; empty where it was not.
     """
 
     decision_id: str
@@ -104,6 +105,7 @@ class Claim:
     evidence: tuple[str, ...]
     decided_sec: float
     owner: str
+    answer: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -262,6 +264,8 @@ class Snapshot:
     def standing(self, claim: Claim) -> Standing:
         """Returns how the run stands that a decision asked for."""
         runs = self.runs_of(claim)
+        if claim.answer:
+            return Standing.DONE
         return _STANDINGS.get(runs[-1].state, Standing.DONE) if runs else Standing.OPEN
 
     def streak(self, verdicts: Iterable[Verdict]) -> tuple[Verdict, ...]:

@@ -44,6 +44,7 @@ def run(history: History, record: Run) -> Document:
         "finished": time(record.finished),
         "duration_sec": None if duration is None else round(duration, 3),
         "trigger": record.trigger,
+        "because": record.because or None,
         "stack": record.stack,
         "nodes": states,
         "counts": dict(Counter(states.values())),

@@ -233,6 +233,7 @@ def _run(context: proto.Context, executions: Sequence[ExecutionRecord]) -> Run:
         started=values.get(keys.RUN_STARTED) or context.create_time_since_epoch / 1000,
         finished=finished,
         trigger=values.get(keys.RUN_TRIGGER, ""),
+        because=values.get(keys.RUN_BECAUSE, ""),
         stack=values.get(keys.RUN_STACK, ""),
         config=json_object(values.get(keys.RUN_CONFIG)),
         node_states=json_object(values.get(keys.RUN_NODES)),

@@ -10,6 +10,7 @@ RUN_REASON = "ringway_reason"  # one line; empty when all went well
 RUN_STARTED = "ringway_started"  # double, seconds since the epoch
 RUN_FINISHED = "ringway_finished"  # double, seconds since the epoch; absent while running
 RUN_TRIGGER = "ringway_trigger"  # what started the run: "on demand", ...
+RUN_BECAUSE = "ringway_because"  # why the loop started it, in words; absent where a person did
 RUN_CONFIG = "ringway_config"  # JSON of the pipeline's configuration
 RUN_STACK = "ringway_stack"  # "tfx-1.16" or "tfx-1.21"
 RUN_ROOT = "ringway_root"  # folder of the pipeline's artifacts; absent where nothing was executed

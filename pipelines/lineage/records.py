@@ -49,6 +49,7 @@ class Run:
         started: Seconds since the epoch.
         finished: Seconds since the epoch; None while running or when unknown.
         trigger: What started it.
+        because: Why the loop started it, in words; empty where a person did.
         stack: "tfx-1.16" or "tfx-1.21".
         config: The pipeline's configuration.
         node_states: How the runner says that each node ended.
@@ -61,6 +62,7 @@ class Run:
     finished: float | None = None
     reason: str = ""
     trigger: str = ""
+    because: str = ""
     stack: str = ""
     config: Mapping[str, Value] = dataclasses.field(default_factory=dict)
     node_states: Mapping[str, str] = dataclasses.field(default_factory=dict)

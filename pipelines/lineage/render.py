@@ -45,7 +45,10 @@ def runs(documents: Sequence[Document]) -> str:
         for item in documents
     ]
     head = ("RUN", "STARTED (UTC)", "TOOK", "STATE", "TRIGGER", "NODES", "REASON")
-    return "\n".join(table(head, rows))
+    heading, *lines = table(head, rows)
+    whys = [f"    because {item['because']}" if item["because"] else "" for item in documents]
+    told = [text for pair in zip(lines, whys, strict=True) for text in pair if text]
+    return "\n".join([heading, *told])
 
 
 def lineage(document: Document) -> str:

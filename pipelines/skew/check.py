@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,12 +44,14 @@ class Answer:
         run: The run of the pipeline; None where none was made.
         folder: Where findings and report lie; None where no run ended well.
         notes: What was seen on the way.
+        version: Whose training was compared with; empty where it was another's, or none.
     """
 
     findings: Findings | None
     run: RunReport | None = None
     folder: Path | None = None
     notes: tuple[str, ...] = ()
+    version: str = ""
 
 
 def of_served(
@@ -58,6 +61,7 @@ def of_served(
     *,
     progress: Progress,
     wait: bool = False,
+    now: Callable[[], float] = time.time,
 ) -> Answer:
     """Checks what was served.
 
@@ -67,6 +71,7 @@ def of_served(
         question: What is asked.
         progress: Is told what happens.
         wait: Whether to wait for records that are still being written, and for another check.
+        now: The time in seconds since the epoch, as the run is recorded with.
 
     Raises:
         UsageError: The question makes no sense.
@@ -78,15 +83,17 @@ def of_served(
     if made.plan is None:
         return _refused(config, question.against, made)
     plan = made.plan
-    return _run(
+    answer = _run(
         config,
         workspace,
         lambda: _pipelines().over_served(config, workspace, plan),
         asked={"log": str(plan.log_folder), "period": periods.text_of(plan.period)},
         progress=progress,
         wait=wait,
-        notes=made.notes,
+        now=now,
     )
+    version = plan.baseline.version if plan.baseline else ""
+    return dataclasses.replace(answer, notes=made.notes, version=version)
 
 
 def of_spans(
@@ -149,7 +156,7 @@ def _run(
     asked: Mapping[str, Any],
     progress: Progress,
     wait: bool,
-    notes: tuple[str, ...] = (),
+    now: Callable[[], float] = time.time,
 ) -> Answer:
     name = pipeline_name(config.name)
     options = runner.RunOptions(
@@ -157,14 +164,14 @@ def _run(
         config={**asked, "skew": to_dict(config.skew), "seed": config.seed},
         preload=(_PIPELINES,),
     )
-    report = runner.run(name, make, workspace, options=options, progress=progress)
+    report = runner.run(name, make, workspace, options=options, progress=progress, now=now)
     folder = _result_folder(workspace, report)
     from components.skew_validator import findings, keys
 
     if folder is None:
-        return Answer(findings=None, run=report, notes=notes)
+        return Answer(findings=None, run=report)
     text = (folder / keys.FINDINGS_FILE).read_text(encoding="utf-8")
-    return Answer(findings=findings.from_json(text), run=report, folder=folder, notes=notes)
+    return Answer(findings=findings.from_json(text), run=report, folder=folder)
 
 
 def _result_folder(workspace: Workspace, report: RunReport) -> Path | None:

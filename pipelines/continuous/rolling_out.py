@@ -1,0 +1,133 @@
+"""The loop's view of rollouts: lets them go on, and says how they stand.
+
+How a rollout goes on is for `pipelines.rollout.conduct`; what labels say of its two versions for
+`pipelines.feedback.arm_metrics`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from ml_metadata.metadata_store.metadata_store import MetadataStore
+
+from pipelines.config import PipelineConfig
+from pipelines.continuous.loop import RolledBack, Rollouts
+from pipelines.rollout import conduct, events, records, starting
+from pipelines.rollout.starting import Model
+from pipelines.workspace import Workspace
+from serving.rollout import order as orders
+from serving.rollout.errors import RolloutError
+from serving.rollout.plan import Plan
+from serving.rollout.state import State
+
+if TYPE_CHECKING:
+    from pipelines.feedback.arm_metrics import ArmMetrics
+    from serving.rollout.metric import Moments
+
+
+class RollingOut:
+    """The rollouts of one model.
+
+    Args:
+        config: Of its pipeline.
+        workspace: With its log, labels and versions.
+        clock: The time in seconds since the epoch.
+        token: Makes a text that is new with every call.
+    """
+
+    def __init__(
+        self,
+        config: PipelineConfig,
+        workspace: Workspace,
+        *,
+        clock: Callable[[], float],
+        token: Callable[[], str],
+    ) -> None:
+        self._config = config
+        self._workspace = workspace
+        self._clock = clock
+        self._token = token
+        self._metrics: ArmMetrics | None = None
+        self._model = Model(
+            name=config.name,
+            versions=workspace.model_root(config.name),
+            folder=workspace.rollout_root(config.name),
+        )
+
+    def conduct(self, store: MetadataStore) -> Rollouts:
+        """Lets rollouts go on.
+
+        Raises:
+            MetadataError: ML Metadata cannot be used.
+            OSError: The folder that servers look into takes no order.
+        """
+        conducted = conduct.Conductor(
+            store,
+            self._config.name,
+            self._model.folder,
+            metrics=self._live_metrics,
+            clock=self._clock,
+            token=self._token,
+        ).tick()
+        return Rollouts(
+            running="; ".join(conducted.rollouts),
+            serving=self._serving(),
+            happened=tuple(map(str, conducted.events)),
+            rolled_back=tuple(
+                RolledBack(
+                    rollout_id=event.rollout_id, version=str(event.candidate), reason=event.because
+                )
+                for event in conducted.past
+                if event.kind == events.ROLLED_BACK
+            ),
+        )
+
+    def deploy(self, store: MetadataStore, version: int, decision_id: str) -> str:
+        """Asks for the rollout of an older version; returns its id.
+
+        Asked again for the same decision, as after a kill, it returns the rollout that is there.
+
+        Raises:
+            UsageError: The version is gone or serves already, or another rollout runs.
+            MetadataError: ML Metadata cannot be used.
+        """
+        origin = f"reused by decision {decision_id}"
+        for rollout in records.read(store, self._config.name).rollouts:
+            if rollout.origin == origin:
+                return rollout.plan.id
+        return starting.start(
+            store,
+            self._model,
+            version,
+            self._config.rollout,
+            origin=origin,
+            clock=self._clock,
+            token=self._token,
+        ).plan.id
+
+    def _serving(self) -> str:
+        """Returns the version that answers, as servers are told or else choose by themselves."""
+        try:
+            order = orders.read(self._model.folder)
+        except RolloutError:
+            order = None
+        if order is not None:
+            return str(order.serves)
+        versions = self._model.on_disk
+        return str(max(versions)) if versions else ""
+
+    def _live_metrics(self, plan: Plan, state: State) -> Mapping[str, Mapping[str, Moments]]:
+        if not self._config.feedback.label_fn:
+            return {}
+        if self._metrics is None:
+            from pipelines.feedback.arm_metrics import ArmMetrics
+
+            self._metrics = ArmMetrics(
+                self._workspace.request_log_root(self._config.name),
+                self._workspace.feedback_root(self._config.name),
+                self._config,
+            )
+        return self._metrics.read(
+            rollout_id=plan.id, since_sec=state.step_started_sec, now_sec=self._clock()
+        )

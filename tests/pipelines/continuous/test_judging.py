@@ -1,0 +1,69 @@
+"""What a check of skew says of its two questions, as a table."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pytest
+
+from components.skew_validator.findings import Finding, Findings
+from pipelines.continuous import judging
+from pipelines.continuous.windows import Window
+
+WINDOW = Window(start_sec=0, end_sec=86_400)
+
+
+def finding(kind: str, status: str, feature: str = "temp", *, optional: bool = False) -> Finding:
+    return Finding(kind=kind, feature=feature, status=status, optional=optional)
+
+
+@pytest.mark.parametrize(
+    ("findings", "skew", "drift"),
+    [
+        pytest.param(
+            [finding("schema", "OK"), finding("distribution", "OK")], "OK", "OK", id="all is well"
+        ),
+        pytest.param(
+            [finding("schema", "ALARM"), finding("distribution", "OK")],
+            "ALARM",
+            "OK",
+            id="fed wrongly",
+        ),
+        pytest.param(
+            [finding("schema", "OK"), finding("prediction", "ALARM")],
+            "OK",
+            "ALARM",
+            id="moved",
+        ),
+        pytest.param(
+            [finding("feature", "NOT_COMPARED"), finding("distribution", "ALARM")],
+            "NOT_COMPARED",
+            "ALARM",
+            id="one could not be compared",
+        ),
+        pytest.param(
+            [finding("feature", "NOT_COMPARED", optional=True), finding("schema", "OK")],
+            "OK",
+            "NOT_COMPARED",
+            id="what may stay uncompared does not count, and nothing said is not OK",
+        ),
+        pytest.param([], "NOT_COMPARED", "NOT_COMPARED", id="nothing was found out"),
+    ],
+)
+def test_verdicts_of_a_check(findings: list[Finding], skew: str, drift: str) -> None:
+    statuses = {one.status for one in findings if not one.optional}
+    whole = next((s for s in ("ALARM", "NOT_COMPARED") if s in statuses), "OK")
+    found = Findings(title="t", against="training", status=whole, findings=tuple(findings))
+    kinds: list[Literal["skew", "drift"]] = ["skew", "drift"]
+
+    verdicts = [judging.skew_verdict(kind, WINDOW, found, "3") for kind in kinds]
+
+    assert [one.status for one in verdicts] == [skew, drift]
+    assert {one.model_version for one in verdicts} == {"3"}
+
+
+def test_the_cause_names_the_worst_features_once() -> None:
+    alarms = [finding("distribution", "ALARM", name) for name in ("a", "b", "a", "c", "d", "e")]
+    found = Findings(title="t", against="training", status="ALARM", findings=tuple(alarms))
+
+    assert judging.skew_verdict("drift", WINDOW, found, "").cause == "a, b, c and 2 more"
