@@ -19,6 +19,7 @@ VERBS = {
     "doctor": "check this machine and installation",
     "lineage": "from a model to its data, and back",
     "run": "run a pipeline on this machine",
+    "rollout": "let a version reach its users, or go back",
     "runs": "list runs: when, how they ended, why",
     "predict": "ask a served model",
     "quality": "hold data against its rules",
@@ -26,6 +27,7 @@ VERBS = {
     "serve": "serve a pushed model; tune batching",
     "skew": "is what is served what was trained on?",
     "status": "show which versions are served",
+    "watch": "keep a model alive: judge, retrain, roll out, roll back",
     "why": "say why a node ran or was cached",
 }
 

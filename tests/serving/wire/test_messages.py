@@ -16,7 +16,11 @@ from serving.wire import messages
 PROTOS = Path(messages.__file__).parent / "protos"
 
 # Not in the package: Ringway's own addition, and messages that it leaves out.
-OUR_FIELDS = {"tensorflow.serving.LogMetadata.request_id"}
+OUR_FIELDS = {
+    "tensorflow.serving.LogMetadata.request_id",
+    "tensorflow.serving.LogMetadata.rollout_arm",
+    "tensorflow.serving.LogMetadata.rollout_id",
+}
 NOT_IN_PACKAGE = {
     "tensorflow.serving.BatchingParameters",
     "tensorflow.serving.MonitoringConfig",
