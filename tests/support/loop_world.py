@@ -136,7 +136,7 @@ class World:
         store.put_contexts([context])
         self._touch()
         context = store.get_context_by_type_and_name(keys.RUN_CONTEXT, name)
-        ending = {keys.RUN_STATE: state, keys.RUN_FINISHED: self.now() + 60}
+        ending: dict[str, Any] = {keys.RUN_STATE: state, keys.RUN_FINISHED: self.now() + 60}
         unique_contexts.update(store, context, ending)
         self._touch()
         return RunReport(

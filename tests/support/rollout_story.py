@@ -67,7 +67,7 @@ def tell(folder: Path, store: MetadataStore) -> None:
     server = ScriptedServer(rollouts, clock)
     for _ in range(_LOOKS):
         bad = (placed := order.read(rollouts)) is not None and 3 in placed.versions
-        server.serve(400, candidate_predicts=0.9 if bad else 0.3)
+        server.serve(150, candidate_predicts=0.9 if bad else 0.3)
         done = Conductor(store, NAME, rollouts, clock=clock, token=lambda: uuid.uuid4().hex).tick()
         clock_file.write_text(repr(clock() + 60))
         if not done.running and not _go_on(store):
