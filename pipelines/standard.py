@@ -9,13 +9,13 @@
                                           │      model          │
                                           └─► serving validator ┘
 
-Three components are not stock: ArrowExampleGen, for which stock CsvExampleGen can stand in; the
-data quality validator, which is there where the configuration names rules; and the serving
-validator, which looks at the model as a server has it, beside Evaluator rather than after it, since
-it takes half as long and a core is idle. Pusher pushes its copy, which has warm-up requests. What
-is done with the components' results
-(stopping at anomalies, reusing a search) is left to the runner; what is special to a data set to
-`pipelines/<name>/`.
+Four components are not stock: ArrowExampleGen, for which stock CsvExampleGen can stand in; the
+data quality validator, which is there where the configuration names rules; the serving validator,
+which looks at the model as a server has it, beside Evaluator rather than after it, since it takes
+half as long and a core is idle; and the pusher, which is stock Pusher and asks for a rollout. It
+pushes the serving validator's copy, which has warm-up requests. What is done with the components'
+results (stopping at anomalies, reusing a search) is left to the runner; what is special to a data
+set to `pipelines/<name>/`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
-import time
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,6 @@ from typing import Any
 from tfx.components.evaluator.component import Evaluator
 from tfx.components.example_gen.csv_example_gen.component import CsvExampleGen
 from tfx.components.example_validator.component import ExampleValidator
-from tfx.components.pusher.component import Pusher
 from tfx.components.schema_gen.component import SchemaGen
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.components.statistics_gen.component import StatisticsGen
@@ -49,14 +48,18 @@ from tfx.proto import pusher_pb2, trainer_pb2
 from tfx.types import channel, standard_artifacts
 
 from components.arrow_example_gen import ArrowExampleGen
-from components.data_quality_validator import DataQualityValidator, clock
+from components.data_quality_validator import DataQualityValidator
+from components.data_quality_validator import clock as quality_clock
+from components.rollout_pusher import RolloutPusher
 from components.serving_validator import ServingValidator
 from pipelines import example_splits
 from pipelines.config import PipelineConfig, to_dict
 from pipelines.lineage.store import connection_config
 from pipelines.workspace import Workspace
+from serving import clock
 
 BASELINE = "latest_blessed_model_resolver"
+PUSHER = "Pusher"
 
 
 def create_pipeline(
@@ -138,7 +141,7 @@ def create_pipeline(
         model_name=config.name,
         split="eval",
     )
-    pusher = Pusher(
+    pusher = RolloutPusher(
         # Without `model`, what is pushed is the validator's copy of it.
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=serving_validator.outputs["blessing"],
@@ -147,7 +150,10 @@ def create_pipeline(
                 base_directory=str(workspace.model_root(config.name))
             )
         ),
-    )
+        model_name=config.name,
+        rollout=to_dict(config.rollout),
+        rollout_root=str(workspace.rollout_root(config.name)),
+    ).with_id(PUSHER)
     return Pipeline(
         pipeline_name=config.name,
         pipeline_root=str(workspace.pipeline_root(config.name)),
@@ -198,7 +204,7 @@ def _quality(
             examples=example_gen.outputs["examples"],
             rules_path=str(rules),
             schema=schema,
-            hour=clock.hour_asked_for(rules, time.time()),
+            hour=quality_clock.hour_asked_for(rules, clock.from_environment(os.environ)()),
         )
     ]
 

@@ -18,6 +18,7 @@ from pipelines import config as configuration
 from pipelines import data_folder, preflight, stack
 from pipelines.config import PipelineConfig
 from pipelines.preflight import DataFolder
+from pipelines.rollout import plans as rollout_plans
 from pipelines.runners.local import runner, unchanged
 from pipelines.runners.local.code_version import CodeVersions
 from pipelines.runners.local.report import Progress, RunReport
@@ -73,15 +74,16 @@ class Training:
             lambda: importlib.import_module(self.module).create_pipeline(self.config, workspace),
             workspace,
             options=options,
-            identity=self._identity,
+            identity=lambda: self.identity(now()),
             progress=progress,
             now=now,
         )
 
-    def _identity(self) -> unchanged.Identity:
+    def identity(self, now_sec: float) -> unchanged.Identity:
+        """Returns what the result of a run depends on, `now_sec` among it where rules count age."""
         code = CodeVersions([REPOSITORY])
         settings = configuration.to_dict(self.config)
-        hour = quality_clock.hour_asked_for(Path(self.config.quality_path), time.time())
+        hour = quality_clock.hour_asked_for(Path(self.config.quality_path), now_sec)
         return unchanged.Identity(
             config=json.dumps(settings, sort_keys=True),
             code={
@@ -111,12 +113,13 @@ def prepared(
     Raises:
         RingwayError: Something that the configuration names is not there or cannot be used.
     """
+    rollout_plans.check(asked.rollout)
     preflight.check_root(workspace.root)
     config = data_folder.resolve(asked, workspace, note)
     folder = preflight.check(config, workspace.root)
     if folder.note:
         note(folder.note)
-    if config.quality_path and not _rules_were_read(config, workspace):
+    if config.quality_path and not rules_were_read(config, workspace):
         from pipelines import quality  # imports Arrow, and with it pandas
 
         quality.read_rules(config, Path(config.quality_path))
@@ -125,7 +128,7 @@ def prepared(
     )
 
 
-def _rules_were_read(config: PipelineConfig, workspace: Workspace) -> bool:
+def rules_were_read(config: PipelineConfig, workspace: Workspace) -> bool:
     """Whether the last run that ended well read the same rules, by the same schema.
 
     So a rerun in which nothing has changed need not import what reads them.

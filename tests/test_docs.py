@@ -35,7 +35,7 @@ def test_every_make_target_named_exists(document: str) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_file_named_exists(document: str) -> None:
-    folders = "pipelines|schemas|setup|benchmarks|tests|requirements"
+    folders = "pipelines|schemas|setup|benchmarks|tests|requirements|serving"
     named = set(re.findall(rf"`((?:{folders})/[\w./-]*)`", text_of(document)))
     missing = [path for path in named if not (REPOSITORY / path).exists()]
     assert missing == []

@@ -17,8 +17,10 @@ from pipelines.errors import RingwayError
 VERBS = {
     "diff": "compare two runs",
     "doctor": "check this machine and installation",
+    "feedback": "hand in the labels of what was served",
     "lineage": "from a model to its data, and back",
     "run": "run a pipeline on this machine",
+    "replay": "a year against the real server and loop",
     "rollout": "let a version reach its users, or go back",
     "runs": "list runs: when, how they ended, why",
     "predict": "ask a served model",

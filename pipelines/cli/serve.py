@@ -54,6 +54,12 @@ Exit codes: 0 stopped, 1 cannot start, 2 wrong usage.
 @click.option("--port", type=click.IntRange(1, 65535), default=8500, show_default=True)
 @click.option("--rest-port", type=click.IntRange(0, 65535), default=8501, show_default=True)
 @click.option("--backend", default="", metavar="URL", help="grpc://host:port that computes.")
+@click.option(
+    "--backend-model-path",
+    default="",
+    metavar="FOLDER",
+    help="The model's folder as --backend sees it, to have it load a rollout's versions.",
+)
 @click.option("--device", default="", help="Where to compute: cpu, gpu:0 [what there is].")
 @click.option("--workers", type=click.IntRange(1), help="Batches computed at a time [by cores].")
 @click.option(
@@ -127,10 +133,21 @@ def _options(name: str, workspace: Workspace, chosen: dict[str, Any]) -> ServerO
         ssl_config_file=chosen["tls"] or "",
         rest_tls=bool(chosen["tls"]),
         api_keys_file=chosen["api_keys"] or "",
+        rollout_dir=str(workspace.rollout_root(name).absolute()),
+        rollout_prediction_output=_prediction_output(name),
+        backend_model_base_path=chosen["backend_model_path"],
         prometheus_metrics=True,
         enable_grpc_healthcheck_service=True,
         enable_profiler=False,  # it writes where a caller says, and opens a port of its own
     )
+
+
+def _prediction_output(name: str) -> str:
+    """Returns the output that stands for the prediction; empty where NAME is no pipeline."""
+    try:
+        return configuration.named(name).skew.prediction_output
+    except RingwayError:
+        return ""  # a model of a server behind, or a configuration that serving does not need
 
 
 def _tell_started(name: str, server: ModelServer, options: ServerOptions) -> None:

@@ -27,6 +27,7 @@ from pipelines.workspace import Workspace
 from serving.request_log.shard_names import ShardName
 
 if TYPE_CHECKING:
+    from components.performance_validator.findings import Findings as PerformanceFindings
     from components.skew_validator.findings import Finding, Findings
 
 PERFORMANCE = "performance"
@@ -126,19 +127,8 @@ class Judge:
         if answer.findings is None:
             assert answer.run is not None
             raise CheckFailedError(f"the check of performance failed: {answer.run.outcome.reason}")
-        findings = answer.findings
-        verdict = PerformanceVerdict(
-            window=window.name,
-            ended_sec=window.end_sec,
-            status=findings.status,
-            metric=findings.metric if findings.status != "NOT_COMPARED" else findings.cause,
-            interval=findings.interval,
-            bound=findings.bound,
-            model_version=findings.version,
-        )
-        return (
-            Judged(verdict=verdict, report="" if answer.folder is None else str(answer.folder)),
-        )
+        report = "" if answer.folder is None else str(answer.folder)
+        return (Judged(verdict=performance_verdict(window, answer.findings), report=report),)
 
     def _wait_for_log(self, window: Window) -> None:
         """Waits for what a server still writes of a window; what a dead one left is passed over."""
@@ -171,6 +161,34 @@ def skew_verdict(
         status=status,
         cause=_named(alarms) if alarms else findings.cause if status == "NOT_COMPARED" else "",
         model_version=version,
+    )
+
+
+def performance_verdict(window: Window, findings: PerformanceFindings) -> PerformanceVerdict:
+    """Returns what a check of performance says of the version that answered most. Pure.
+
+    Args:
+        window: That was checked.
+        findings: Of the check.
+    """
+    versions = sorted(findings.by_version.values(), key=lambda one: (-one.rows, one.version))
+    if not versions:
+        [judged] = not_judged(PERFORMANCE, window, findings.cause)
+        assert isinstance(judged.verdict, PerformanceVerdict)
+        return judged.verdict
+    most = versions[0]
+    known = most.status in {"OK", "DEGRADED"}
+    status: Literal["OK", "DEGRADED", "NOT_COMPARED"] = "NOT_COMPARED"
+    if known:
+        status = "DEGRADED" if most.status == "DEGRADED" else "OK"
+    return PerformanceVerdict(
+        window=window.name,
+        ended_sec=window.end_sec,
+        status=status,
+        metric=most.metric if known else most.reason,
+        interval=most.interval,
+        bound=most.bound,
+        model_version=most.version,
     )
 
 

@@ -1,29 +1,21 @@
 """The loop's view of rollouts: lets them go on, and says how they stand.
 
-How a rollout goes on is for `pipelines.rollout.conduct`; what labels say of its two versions for
-`pipelines.feedback.arm_metrics`.
+How a rollout goes on is for `pipelines.rollout.conduct`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from ml_metadata.metadata_store.metadata_store import MetadataStore
 
 from pipelines.config import PipelineConfig
 from pipelines.continuous.loop import RolledBack, Rollouts
-from pipelines.rollout import conduct, events, records, starting
+from pipelines.rollout import conduct, events, live, records, starting
 from pipelines.rollout.starting import Model
 from pipelines.workspace import Workspace
 from serving.rollout import order as orders
 from serving.rollout.errors import RolloutError
-from serving.rollout.plan import Plan
-from serving.rollout.state import State
-
-if TYPE_CHECKING:
-    from pipelines.feedback.arm_metrics import ArmMetrics
-    from serving.rollout.metric import Moments
 
 
 class RollingOut:
@@ -48,7 +40,7 @@ class RollingOut:
         self._workspace = workspace
         self._clock = clock
         self._token = token
-        self._metrics: ArmMetrics | None = None
+        self._metrics = live.metrics(config, workspace, clock)
         self._model = Model(
             name=config.name,
             versions=workspace.model_root(config.name),
@@ -66,7 +58,7 @@ class RollingOut:
             store,
             self._config.name,
             self._model.folder,
-            metrics=self._live_metrics,
+            metrics=self._metrics,
             clock=self._clock,
             token=self._token,
         ).tick()
@@ -116,18 +108,3 @@ class RollingOut:
             return str(order.serves)
         versions = self._model.on_disk
         return str(max(versions)) if versions else ""
-
-    def _live_metrics(self, plan: Plan, state: State) -> Mapping[str, Mapping[str, Moments]]:
-        if not self._config.feedback.label_fn:
-            return {}
-        if self._metrics is None:
-            from pipelines.feedback.arm_metrics import ArmMetrics
-
-            self._metrics = ArmMetrics(
-                self._workspace.request_log_root(self._config.name),
-                self._workspace.feedback_root(self._config.name),
-                self._config,
-            )
-        return self._metrics.read(
-            rollout_id=plan.id, since_sec=state.step_started_sec, now_sec=self._clock()
-        )

@@ -5,7 +5,13 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from pipelines.config import EvaluationConfig, PipelineConfig, SkewConfig, TunerConfig
+from pipelines.config import (
+    EvaluationConfig,
+    FeedbackConfig,
+    PipelineConfig,
+    SkewConfig,
+    TunerConfig,
+)
 from pipelines.flights import features
 from pipelines.typed_values import PositiveInt
 
@@ -17,6 +23,7 @@ _SKEW = SkewConfig(
     # In tensors an integer cannot be left out.
     absent=(("plane_year", 0), ("plane_seats", 0)),
 )
+_FEEDBACK = FeedbackConfig(label_fn="pipelines.flights.labels.late")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -53,6 +60,7 @@ class FlightsConfig(PipelineConfig):
         slices=(("origin",), ("carrier",)),
     )
     skew: SkewConfig = _SKEW
+    feedback: FeedbackConfig = _FEEDBACK
 
 
 CONFIG = FlightsConfig()

@@ -1,7 +1,8 @@
 """A model's lineage as one page that opens offline: no script, no font, no address outside.
 
-The template is `templates/lineage.html.jinja`; every value passes through its escaping. What the
-page says is the same document that `--format json` prints.
+The template is `templates/lineage.html.jinja`, with `request.html.jinja` for a request that the
+model answered; every value passes through its escaping. What the page says is the same document
+that `--format json` prints.
 """
 
 from __future__ import annotations
@@ -53,13 +54,21 @@ class Picture:
     box_height: float = layout.BOX_HEIGHT
 
 
-def lineage(document: Mapping[str, Any]) -> str:
-    """Returns the page of a model's lineage, from `documents.lineage`."""
+def lineage(document: Mapping[str, Any], request: Mapping[str, Any] | None = None) -> str:
+    """Returns the page of a model's lineage.
+
+    Args:
+        document: From `documents.lineage`.
+        request: From `request_lineage.document`, to stand above it; None for none.
+    """
     return (
         _environment()
         .get_template("lineage.html.jinja")
         .render(
-            document=document, picture=picture(document), state=_state_class(document["blessing"])
+            document=document,
+            picture=picture(document),
+            state=_state_class(document["blessing"]),
+            request=request,
         )
     )
 

@@ -35,7 +35,7 @@ def runs(documents: Sequence[Document]) -> str:
     rows = [
         (
             item["run"],
-            _when(item["started"]),
+            when(item["started"]),
             duration(item["duration_sec"]),
             item["state"],
             item["trigger"] or "-",
@@ -55,39 +55,39 @@ def lineage(document: Document) -> str:
     """Returns a model's lineage."""
     model = document["model"]
     lines = [f"Model {model['id']} of {document['pipeline']}: {document['blessing']}"]
-    lines += _facts(
+    lines += facts(
         {
             "files": model["uri"],
             "version": document["version"] or "never pushed",
-            "trained": f"{_when(document['trained'])} by {document['trainer']}"
+            "trained": f"{when(document['trained'])} by {document['trainer']}"
             if document["trainer"]
             else "elsewhere: no execution in this store made it",
             "run": document["run"],
         }
     )
-    lines += _section("Data", _data_table(document["data"]))
-    lines += _section("Made with", _facts(_made_with(document)))
+    lines += section("Data", _data_table(document["data"]))
+    lines += section("Made with", facts(_made_with(document)))
     best = document["hyperparameters"]
     if best is not None:
         title = f"Hyperparameters (artifact {best['id']}, found in run {best['run']})"
         gone = [f"  the file is gone: {best['uri']}"]
-        lines += _section(title, gone if best["values"] is None else _facts(best["values"]))
-    lines += _section("Parameters of training", _facts(document["parameters"]))
+        lines += section(title, gone if best["values"] is None else facts(best["values"]))
+    lines += section("Parameters of training", facts(document["parameters"]))
     code = [f"{n}  {m}  {h}" for n, ms in document["code"].items() for m, h in ms.items()]
-    lines += _section("Code", [f"  {line}" for line in code])
+    lines += section("Code", [f"  {line}" for line in code])
     for item in document["evaluations"]:
         baseline = item["baseline_model"]
         against = f", against model {baseline}" if baseline is not None else ""
-        lines += _section(
+        lines += section(
             f"Evaluation: {item['blessing']} in run {item['run']}{against}",
             _metrics_table(item["metrics"]) or ["  no metrics were recorded"],
         )
-    pushes = [(p["version"], _when(p["time"]), p["run"], p["destination"])
+    pushes = [(p["version"], when(p["time"]), p["run"], p["destination"])
               for p in document["pushes"]]  # fmt: skip
-    lines += _section(
+    lines += section(
         "Pushed", _indented(table(("VERSION", "WHEN (UTC)", "RUN", "DESTINATION"), pushes), pushes)
     )
-    lines += _section("No longer on disk", [f"  {uri}" for uri in document["missing"]])
+    lines += section("No longer on disk", [f"  {uri}" for uri in document["missing"]])
     return "\n".join(lines)
 
 
@@ -135,7 +135,7 @@ def difference(document: Document) -> str:
     lines = [f"{before['run']} ({before['state']})  →  {after['run']} ({after['state']})"]
     for title, changes in document["sections"].items():
         rows = [f"  {c['name']}: {text(c['before'])} → {text(c['after'])}{_by(c)}" for c in changes]
-        lines += _section(title.capitalize(), rows)
+        lines += section(title.capitalize(), rows)
     if document["same"]:
         lines += ["", "Nothing differs but times and what came from the cache."]
     rows_ = [
@@ -149,7 +149,7 @@ def difference(document: Document) -> str:
         for item in document["nodes"]
     ]
     head = ("NODE", "BEFORE", "AFTER", "TOOK", "TOOK")
-    return "\n".join([*lines, *_section("Nodes", _indented(table(head, rows_), rows_))])
+    return "\n".join([*lines, *section("Nodes", _indented(table(head, rows_), rows_))])
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -182,11 +182,13 @@ def counts(by_state: Mapping[str, int]) -> str:
     return ", ".join(f"{by_state[state]} {state}" for state in states) or "-"
 
 
-def _when(iso: str | None) -> str:
+def when(iso: str | None) -> str:
+    """Returns a time for people, `2026-11-21 16:00:00`; a dash where there is none."""
     return "-" if iso is None else iso.replace("T", " ").removesuffix("Z")
 
 
-def _section(title: str, lines: Iterable[str]) -> list[str]:
+def section(title: str, lines: Iterable[str]) -> list[str]:
+    """Returns an empty line, the title and the lines; nothing where there are none."""
     body = list(lines)
     return ["", title, *body] if body else []
 
@@ -195,9 +197,10 @@ def _indented(lines: Iterable[str], rows: Sequence[object]) -> list[str]:
     return [f"  {line}" for line in lines] if rows else []
 
 
-def _facts(facts: Mapping[str, Any]) -> list[str]:
-    width = max([_KEY_WIDTH, *(len(key) for key in facts)])
-    return [f"  {key.ljust(width)}  {text(v)}" for key, v in facts.items() if v is not None]
+def facts(named: Mapping[str, Any]) -> list[str]:
+    """Returns a line for each fact that is not None, the names in a column."""
+    width = max([_KEY_WIDTH, *(len(key) for key in named)])
+    return [f"  {key.ljust(width)}  {text(v)}" for key, v in named.items() if v is not None]
 
 
 def _made_with(document: Document) -> dict[str, str]:

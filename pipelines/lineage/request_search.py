@@ -133,7 +133,8 @@ def _holds(file: Any, wanted: bytes) -> bool:
     """Whether bytes stand anywhere in a file. Not by mmap: a shard may be cut while it is read."""
     tail = b""
     while chunk := file.read(_CHUNK_BYTES):
-        if wanted in tail + chunk:
+        if wanted in chunk or wanted in tail + chunk[: len(wanted)]:
             return True
-        tail = chunk[-len(wanted) :]
+        # A read may be short.
+        tail = (tail + chunk[-len(wanted) :])[-len(wanted) :]
     return False

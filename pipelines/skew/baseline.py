@@ -60,7 +60,7 @@ def choose(history: History | None, rows: Mapping[str, int], wanted: str | None)
     Raises:
         UsageError: The wanted version was never pushed.
     """
-    pushed = _pushed(history) if history else {}
+    pushed = pushed_models(history) if history else {}
     if wanted is not None and wanted not in pushed:
         valid = ", ".join(sorted(pushed)) or "(none)"
         raise UsageError(
@@ -83,7 +83,8 @@ def choose(history: History | None, rows: Mapping[str, int], wanted: str | None)
     return Choice(baseline=found, notes=notes)
 
 
-def _pushed(history: History) -> dict[str, ArtifactRecord]:
+def pushed_models(history: History) -> dict[str, ArtifactRecord]:
+    """Returns every model that a pipeline pushed, by version."""
     return {
         push.version: model
         for model in history.of_type(MODEL)

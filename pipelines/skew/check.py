@@ -165,7 +165,7 @@ def _run(
         preload=(_PIPELINES,),
     )
     report = runner.run(name, make, workspace, options=options, progress=progress, now=now)
-    folder = _result_folder(workspace, report)
+    folder = result_folder(workspace, report, VALIDATOR, "anomalies")
     from components.skew_validator import findings, keys
 
     if folder is None:
@@ -174,15 +174,22 @@ def _run(
     return Answer(findings=findings.from_json(text), run=report, folder=folder)
 
 
-def _result_folder(workspace: Workspace, report: RunReport) -> Path | None:
-    """Returns the folder of the validator's anomalies, or None where it did not end well."""
-    ids = [node.execution_id for node in report.nodes if node.id == VALIDATOR]
+def result_folder(workspace: Workspace, report: RunReport, node_id: str, key: str) -> Path | None:
+    """Returns the folder of what a node of a run made, or None where it did not end well.
+
+    Args:
+        workspace: That it ran in.
+        report: Of the run.
+        node_id: The node.
+        key: Of its output.
+    """
+    ids = [node.execution_id for node in report.nodes if node.id == node_id]
     if not ids or ids[0] is None:
         return None
     from pipelines.runners.local import evidence
 
     outputs = evidence.outputs_of(open_store(workspace.metadata_url), ids[0])
-    for _, artifact in outputs.get("anomalies", ()):
+    for _, artifact in outputs.get(key, ()):
         if Path(artifact.uri).is_dir():
             return Path(artifact.uri)
     return None

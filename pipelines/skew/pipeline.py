@@ -6,9 +6,8 @@
 
     over_spans    ArrowExampleGen ─► StatisticsGen, for each of two ranges of spans ─► SkewValidator
 
-What training made is imported under the address that it has, so that it stays the same artifact,
-and lineage leads from a check to the run that trained. Choosing what to compare is for
-`pipelines.skew.check`.
+Nodes that other checks are made of too are in `pipelines.check_nodes`. Choosing what to compare is
+for `pipelines.skew.check`.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ from typing import Any
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.dsl.components.base.base_node import BaseNode
-from tfx.dsl.components.common.importer import Importer
 from tfx.orchestration.pipeline import Pipeline
 from tfx.types import channel, standard_artifacts
 
@@ -28,16 +26,12 @@ from components.prediction_log_example_gen import PredictionLogExampleGen
 from components.prediction_log_example_gen.windows import Range
 from components.skew_validator import keys
 from components.skew_validator.component import SkewValidator
-from pipelines import example_splits
+from pipelines import check_nodes, example_splits
 from pipelines.config import PipelineConfig, to_dict
-from pipelines.lineage.store import connection_config
 from pipelines.skew.baseline import Baseline
 from pipelines.skew.names import VALIDATOR, pipeline_name
 from pipelines.skew.plans import ServedPlan, SpansPlan
 from pipelines.workspace import Workspace
-
-# Of every ExampleGen here: one split, by the name that the validator looks for.
-_SPLIT = "serving"
 
 
 def over_served(config: PipelineConfig, workspace: Workspace, plan: ServedPlan) -> Pipeline:
@@ -51,11 +45,11 @@ def over_served(config: PipelineConfig, workspace: Workspace, plan: ServedPlan) 
     nodes: list[BaseNode] = []
     baseline = plan.baseline
     schema = _schema(config, baseline, nodes)
-    served = _log_examples(config, plan, plan.period, plan.fingerprint, schema)
+    served = _served(config, plan, plan.period, plan.fingerprint, schema)
     statistics = StatisticsGen(examples=served.outputs["examples"])
     inputs: dict[str, Any] = {}
     if plan.previous is not None:
-        earlier = _log_examples(config, plan, plan.previous, plan.previous_fingerprint, schema)
+        earlier = _served(config, plan, plan.previous, plan.previous_fingerprint, schema)
         earlier = earlier.with_id("PreviousPredictionLogExampleGen")
         earlier_statistics = StatisticsGen(examples=earlier.outputs["examples"])
         inputs[keys.PREVIOUS_EXAMPLES] = earlier.outputs["examples"]
@@ -73,11 +67,12 @@ def over_served(config: PipelineConfig, workspace: Workspace, plan: ServedPlan) 
         title=plan.title,
         against=keys.TRAINING if plan.previous is None else keys.PREVIOUS,
         model_version=baseline.version if baseline and plan.previous is None else "",
-        serving_split=_SPLIT,
+        serving_split=check_nodes.SPLIT,
         prediction_output=config.skew.prediction_output,
         **inputs,
     ).with_id(VALIDATOR)
-    return _pipeline(config, workspace, [*nodes, served, statistics, validator])
+    name = pipeline_name(config.name)
+    return check_nodes.assembled(config, workspace, name, [*nodes, served, statistics, validator])
 
 
 def over_spans(config: PipelineConfig, workspace: Workspace, plan: SpansPlan) -> Pipeline:
@@ -104,11 +99,11 @@ def over_spans(config: PipelineConfig, workspace: Workspace, plan: SpansPlan) ->
         label=config.label,
         title=plan.title,
         against=keys.PREVIOUS,
-        serving_split=_SPLIT,
+        serving_split=check_nodes.SPLIT,
     ).with_id(VALIDATOR)
     older_statistics = older_statistics.with_id("PreviousStatisticsGen")
     nodes = [curated, newer, older, statistics, older_statistics, validator]
-    return _pipeline(config, workspace, nodes)
+    return check_nodes.assembled(config, workspace, pipeline_name(config.name), nodes)
 
 
 def _schema(
@@ -116,7 +111,7 @@ def _schema(
 ) -> channel.BaseChannel:
     """Adds what brings in the schema: that of the training, or else the curated one."""
     if baseline is not None and baseline.schema is not None:
-        node: Any = _importer(baseline.schema.uri, standard_artifacts.Schema, "schema")
+        node: Any = check_nodes.importer(baseline.schema.uri, standard_artifacts.Schema, "schema")
         outputs = node.outputs["result"]
     else:
         node = ImportSchemaGen(schema_file=str(Path(config.schema_path).absolute()))
@@ -136,35 +131,26 @@ def _imported(baseline: Baseline, nodes: list[BaseNode]) -> dict[str, channel.Ba
     inputs = {}
     for key, artifact, type_ in types:
         if artifact is not None:
-            importer = _importer(artifact.uri, type_, key)
-            nodes.append(importer)
-            inputs[key] = importer.outputs["result"]
+            node = check_nodes.importer(artifact.uri, type_, key)
+            nodes.append(node)
+            inputs[key] = node.outputs["result"]
     return inputs
 
 
-def _importer(uri: str, type_: Any, name: str) -> Importer:
-    made: Importer = Importer(source_uri=uri, artifact_type=type_, reimport=False).with_id(name)
-    return made
-
-
-def _log_examples(
+def _served(
     config: PipelineConfig,
     plan: ServedPlan,
     period: Range,
     fingerprint: str,
     schema: channel.BaseChannel,
 ) -> PredictionLogExampleGen:
-    return PredictionLogExampleGen(
+    return check_nodes.log_examples(
+        config,
         plan.log_folder,
-        window=f"{period.window_sec}s",
-        start=period.start_sec,
-        end=period.end_sec,
-        schema=schema,
+        period,
+        fingerprint=fingerprint,
         absent=plan.absent,
-        model_name=config.name,
-        prediction_output=config.skew.prediction_output,
-        split=_SPLIT,
-        log_fingerprint=fingerprint,
+        schema=schema,
     )
 
 
@@ -173,18 +159,6 @@ def _span_examples(config: PipelineConfig, spans: tuple[int, int]) -> ArrowExamp
     return ArrowExampleGen(
         input_base=str(Path(config.data_root).absolute()),
         input_config=example_splits.input_config(config),
-        output_config=example_splits.output_splits(**{_SPLIT: 1}),
+        output_config=example_splits.output_splits(**{check_nodes.SPLIT: 1}),
         range_config=example_splits.range_config(f"{first}:{last}"),
-    )
-
-
-def _pipeline(config: PipelineConfig, workspace: Workspace, nodes: list[BaseNode]) -> Pipeline:
-    name = pipeline_name(config.name)
-    return Pipeline(
-        pipeline_name=name,
-        pipeline_root=str(workspace.pipeline_root(name)),
-        components=nodes,
-        enable_cache=True,
-        metadata_connection_config=connection_config(workspace.metadata_url),
-        beam_pipeline_args=list(config.beam_args),
     )

@@ -15,6 +15,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
+from components.prediction_log_example_gen.keys import SHADOW_ARM
 from components.prediction_log_example_gen.shards import shards_of
 from components.prediction_log_example_gen.windows import Range
 from serving.request_log.shard_names import ShardName, finished_shards
@@ -47,7 +48,7 @@ def newest(folder: Path, model: str) -> int | None:
 
 
 def rows_by_version(folder: Path, model: str, window: Range) -> Counter[str]:
-    """Returns how many rows each version of a model answered in a window.
+    """Returns how many rows each version of a model answered to callers in a window.
 
     Args:
         folder: Of the log.
@@ -61,7 +62,8 @@ def rows_by_version(folder: Path, model: str, window: Range) -> Counter[str]:
     for shard in shards_of(folder, None, window):
         for record in _records(Path(shard.path), model):
             metadata = record.log_metadata
-            if metadata.timestamp_secs in window:
+            # What a shadow answered was given to nobody.
+            if metadata.timestamp_secs in window and metadata.rollout_arm != SHADOW_ARM:
                 spec = metadata.model_spec
                 version = str(spec.version.value) if spec.HasField("version") else UNKNOWN_VERSION
                 found[version] += rows_of(record)

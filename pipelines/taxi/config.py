@@ -6,7 +6,13 @@ import dataclasses
 import importlib.util
 from pathlib import Path
 
-from pipelines.config import EvaluationConfig, PipelineConfig, SkewConfig, TunerConfig
+from pipelines.config import (
+    EvaluationConfig,
+    FeedbackConfig,
+    PipelineConfig,
+    SkewConfig,
+    TunerConfig,
+)
 from pipelines.taxi import features
 from pipelines.typed_values import PositiveInt
 
@@ -29,6 +35,7 @@ _SKEW = SkewConfig(
     # In tensors an integer cannot be left out.
     absent=(("pickup_community_area", 0), ("dropoff_community_area", 0)),
 )
+_FEEDBACK = FeedbackConfig(label_fn="pipelines.taxi.labels.big_tip")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -60,6 +67,7 @@ class TaxiConfig(PipelineConfig):
         slices=(("payment_type",), ("trip_start_hour",), ("company",)),
     )
     skew: SkewConfig = _SKEW
+    feedback: FeedbackConfig = _FEEDBACK
 
 
 CONFIG = TaxiConfig()

@@ -23,11 +23,11 @@ COMPONENTS = {
     "Tuner",
     "Trainer",
     "Evaluator",
-    "Pusher",
 }
 OURS = {
     "components.arrow_example_gen.component.ArrowExampleGen",
     "components.data_quality_validator.component.DataQualityValidator",
+    "components.rollout_pusher.component.RolloutPusher",
     "components.serving_validator.component.ServingValidator",
 }
 
@@ -117,6 +117,7 @@ def test_the_lineage_page_names_the_model_and_what_made_it(taxi, tmp_path: Path)
         assert component in html
     assert EXAMPLE_GEN in html
     assert "ServingValidator" in html
+    assert "Pusher" in html
     assert report["run"] in html
     assert Path(report["pushed_to"]).name in html
 

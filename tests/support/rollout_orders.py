@@ -126,7 +126,7 @@ class Place:
         return report
 
     @contextlib.contextmanager
-    def serving(self, *flags: str, port: int | None = None) -> Iterator[ModelServer]:
+    def serving(self, *flags: str, **others: Any) -> Iterator[ModelServer]:
         """Starts a server of the model."""
         with ModelServer(
             self.root / f"server-{time.monotonic_ns()}",
@@ -135,11 +135,9 @@ class Place:
             f"--rollout_dir={self.rollout}",
             f"--request_log={self.root}/log/requests",
             "--prometheus_metrics",
-            *([f"--port={port}"] if port else []),
             *flags,
+            **others,
         ) as server:
-            if port:
-                server.grpc_port = port
             yield server
 
 

@@ -81,7 +81,7 @@ def _go_on(store: MetadataStore) -> bool:
     for versions in ((2,), (3,), (4, 5)):
         missing = [v for v in versions if f"/pushed/{v}" not in known]
         for version in missing:
-            blue = {"strategy": "blue_green", "steps": ()} if version == 5 else {}
+            blue: dict[str, Any] = {"strategy": "blue_green", "steps": ()} if version == 5 else {}
             push(store, version, guards=("prediction_drift",) if version < 4 else (), **blue)
         if missing:
             return True

@@ -16,10 +16,17 @@ from ml_metadata.proto import metadata_store_pb2
 
 from pipelines.lineage import keys
 from pipelines.lineage.keys import RunState
+from pipelines.rollout import projection, pushes, records
+from serving.rollout import order as orders
+from serving.rollout.errors import RolloutError
+from serving.rollout.order import Order
 
 _EXECUTION = metadata_store_pb2.Execution
 _UNFINISHED = (_EXECUTION.NEW, _EXECUTION.RUNNING)
-_PUSHER = "tfx.components.pusher.component.Pusher"
+_PUSHERS = (
+    "components.rollout_pusher.component.RolloutPusher",
+    "tfx.components.pusher.component.Pusher",
+)
 _ASIDE = "incomplete-"
 
 
@@ -45,8 +52,8 @@ def recover(store: ml_metadata.MetadataStore, pipeline: str) -> list[str]:
         for leftover in _leftovers(Path(root) / node_id, execution.id) if root else ():
             shutil.rmtree(leftover)
         done.append(f"{node_id} (execution {execution.id}) had been killed: its output was removed")
-        if execution.type == _PUSHER:
-            done.extend(_set_aside_half_pushed(store, execution))
+        if execution.type in _PUSHERS:
+            done.extend(_set_aside_half_pushed(store, pipeline, execution))
     if unfinished:
         store.put_executions(unfinished)
     _close_runs(store, pipeline)
@@ -84,7 +91,7 @@ def _leftovers(node_root: Path, execution_id: int) -> list[Path]:
 
 
 def _set_aside_half_pushed(
-    store: ml_metadata.MetadataStore, execution: metadata_store_pb2.Execution
+    store: ml_metadata.MetadataStore, pipeline: str, execution: metadata_store_pb2.Execution
 ) -> list[str]:
     destination = json.loads(execution.custom_properties["push_destination"].string_value or "{}")
     base = Path(destination.get("filesystem", {}).get("base_directory", ""))
@@ -102,7 +109,35 @@ def _set_aside_half_pushed(
             aside = version.with_name(_ASIDE + version.name)
             version.rename(aside)
             done.append(f"model version {version.name} was half pushed: set aside as {aside}")
+            done.extend(_take_back_order(store, pipeline, execution, int(version.name)))
     return done
+
+
+def _take_back_order(
+    store: ml_metadata.MetadataStore,
+    pipeline: str,
+    execution: metadata_store_pb2.Execution,
+    version: int,
+) -> list[str]:
+    """Has servers serve what is recorded, where they were told to serve what was set aside."""
+    if "rollout_root" not in execution.custom_properties:
+        return []  # stock Pusher
+    root = Path(execution.custom_properties["rollout_root"].string_value)
+    try:
+        order = orders.read(root)
+    except RolloutError:
+        return []  # whoever conducts rollouts writes it anew
+    if order is None or order.running or order.serves != version:
+        return []
+    pushed = pushes.read(store, pipeline)
+    direct = projection.newest_direct(pushed)
+    serves = projection.serving(records.read(store, pipeline), pushed)
+    if serves is None and direct is not None:
+        serves = direct.version
+    if serves is None:
+        return []
+    orders.write(Order(model=order.model, serves=serves), root)
+    return [f"servers were told to go back to version {serves}"]
 
 
 def _close_runs(store: ml_metadata.MetadataStore, pipeline: str) -> None:

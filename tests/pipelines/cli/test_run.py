@@ -1,16 +1,12 @@
 """What `ringway run` refuses before anything heavy is imported."""
 
-import dataclasses
 import os
 import shutil
 from pathlib import Path
 
 import pytest
 
-from pipelines.cli import run
-from pipelines.runners.local import unchanged
 from pipelines.taxi.config import CONFIG
-from pipelines.workspace import Workspace
 
 
 def test_help_has_examples(make_ringway) -> None:
@@ -72,41 +68,6 @@ def test_looks_at_the_rules_before_anything_runs(
     assert done.returncode == 2, done.stderr
     assert [word for word in [str(path), *words] if word not in done.stderr] == []
     assert "Traceback" not in done.stderr
-
-
-def test_rules_are_looked_at_again_only_where_they_or_the_schema_changed(tmp_path: Path) -> None:
-    workspace = Workspace.from_environment({"RINGWAY_HOME": str(tmp_path)})
-    rules = tmp_path / "quality.toml"
-    shutil.copy(CONFIG.quality_path, rules)
-    config = dataclasses.replace(CONFIG, quality_path=str(rules))
-    assert not run._rules_were_read(config, workspace)
-    witness = unchanged.Witness(
-        identity=run._identity(config, "pipelines.taxi.pipeline"), run_id="r", last_artifact_id=1
-    )
-    witness.write(tmp_path / "state" / "taxi" / "unchanged.json")
-    assert run._rules_were_read(config, workspace)
-    rules.write_text(rules.read_text() + "\n")
-    assert not run._rules_were_read(config, workspace)
-    other = dataclasses.replace(CONFIG, schema_path=str(rules))
-    assert not run._rules_were_read(other, workspace)
-
-
-def test_a_rerun_in_another_hour_is_no_unchanged_one_where_rules_count_from_now(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rules = tmp_path / "quality.toml"
-    config = dataclasses.replace(CONFIG, quality_path=str(rules))
-
-    def identity(text: str, now_sec: float) -> unchanged.Identity:
-        rules.write_text(text)
-        monkeypatch.setattr(run.time, "time", lambda: now_sec)
-        return run._identity(config, "pipelines.taxi.pipeline")
-
-    recent = '[[timeliness.age]]\nname = "a"\ncolumn = "trip_start_timestamp"\nmax_age = "1d"\n'
-    assert identity(recent, 7200.0) == identity(recent, 10799.0)
-    assert identity(recent, 7200.0) != identity(recent, 10800.0)
-    of_old = recent.replace("age]", "gap]")
-    assert identity(of_old, 7200.0) == identity(of_old, 10800.0)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Literal
 
 import pytest
 
+from components.performance_validator import findings as performance
 from components.skew_validator.findings import Finding, Findings
 from pipelines.continuous import judging
 from pipelines.continuous.windows import Window
@@ -67,3 +68,46 @@ def test_the_cause_names_the_worst_features_once() -> None:
     found = Findings(title="t", against="training", status="ALARM", findings=tuple(alarms))
 
     assert judging.skew_verdict("drift", WINDOW, found, "").cause == "a, b, c and 2 more"
+
+
+@pytest.mark.parametrize(
+    ("versions", "status", "version", "cause"),
+    [
+        pytest.param(
+            {"3": ("OK", 900)}, "OK", "3", "auc 0.6 to 0.7, expected at least 0.65", id="one"
+        ),
+        pytest.param(
+            {"3": ("DEGRADED", 100), "4": ("OK", 800)},
+            "OK",
+            "4",
+            "auc 0.6 to 0.7, expected at least 0.65",
+            id="a candidate that was taken back says nothing of the one that serves",
+        ),
+        pytest.param(
+            {"3": ("DEGRADED", 900), "4": ("NOT_COMPARED", 10)},
+            "DEGRADED",
+            "3",
+            "auc 0.6 to 0.7, expected at least 0.65",
+            id="degraded",
+        ),
+        pytest.param({}, "NOT_COMPARED", "", "nothing was served", id="nothing"),
+    ],
+)
+def test_performance_is_that_of_the_version_that_answered_most(
+    versions: dict[str, tuple[str, int]], status: str, version: str, cause: str
+) -> None:
+    found = performance.Findings(
+        title="t",
+        status="NOT_COMPARED",
+        cause="nothing was served",
+        findings=tuple(
+            performance.Finding(
+                version=name, status=said, rows=rows, interval=(0.6, 0.7), bound=0.65
+            )
+            for name, (said, rows) in versions.items()
+        ),
+    )
+
+    verdict = judging.performance_verdict(WINDOW, found)
+
+    assert (verdict.status, verdict.model_version, verdict.cause) == (status, version, cause)
