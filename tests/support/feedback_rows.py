@@ -99,8 +99,9 @@ def join(root: Path, artifact: types.Artifact, folder: Path, **parameters: Any) 
         "contradictions": "latest",
         **parameters,
     }
+    # With any Beam argument TFX would pack itself for remote workers, which takes a second.
     context = BaseBeamExecutor.Context(
-        beam_pipeline_args=["--runner=DirectRunner"], tmp_dir=str(root / "tmp"), unique_id="1"
+        beam_pipeline_args=[], tmp_dir=str(root / "tmp"), unique_id="1"
     )
     inputs = {"served_examples": [artifact], "schema": [schema]}
     executor.Executor(context).Do(inputs, {"labelled_examples": [labelled]}, given)

@@ -124,6 +124,7 @@ def record(
     now: float = NOW,
     spec: Any = None,
     rate: float = 0.5,
+    rollout: tuple[str, str] = ("", ""),
 ) -> tuple[bytes, ...]:
     """Makes a record as the server makes it."""
     request, response = pair
@@ -135,6 +136,7 @@ def record(
         request_id=request_id,
         now=now,
         sampling_rate=rate,
+        rollout=rollout,
     )
 
 

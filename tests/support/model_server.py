@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import http.client
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -84,14 +85,25 @@ class ModelServer:
         models: The official stub of ModelService.
     """
 
-    def __init__(self, folder: Path, *flags: str, credentials: Any = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *flags: str,
+        credentials: Any = None,
+        grpc_port: int | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.grpc_port, self.rest_port = free_port(), free_port()
+        self.grpc_port, self.rest_port = grpc_port or free_port(), free_port()
         self._output = folder / "stdout.txt", folder / "stderr.txt"
         ports = [f"--port={self.grpc_port}", f"--rest_api_port={self.rest_port}"]
         with self._output[0].open("wb") as stdout, self._output[1].open("wb") as stderr:
             self.process = subprocess.Popen(
-                [*COMMAND, *ports, *flags], cwd=REPOSITORY, stdout=stdout, stderr=stderr
+                [*COMMAND, *ports, *flags],
+                cwd=REPOSITORY,
+                env={**os.environ, **(environment or {})},
+                stdout=stdout,
+                stderr=stderr,
             )
         target = f"localhost:{self.grpc_port}"
         self.channel = (

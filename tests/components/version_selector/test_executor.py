@@ -49,10 +49,14 @@ def _select(
     choice = VersionChoice()
     choice.uri = str(tmp_path / "choice")
     Path(choice.uri).mkdir()
+    (tmp_path / "models").mkdir()
+    for version, folder in versions.items():
+        (tmp_path / "models" / str(version)).symlink_to(folder)
     parameters = {
-        keys.VERSIONS: json.dumps({str(v): str(folder) for v, folder in versions.items()}),
+        keys.MODELS_FOLDER: str(tmp_path / "models"),
+        keys.VERSIONS: json.dumps(list(versions)),
         keys.SERVING_VERSION: 9,
-        keys.PASSED_OVER: json.dumps({"2": "was rolled back"}),
+        keys.PASSED_OVER: json.dumps({"was rolled back": [2]}),
         keys.SPLIT: "newest",
         keys.LABEL: models.LABEL,
         keys.PREDICTION_OUTPUT: "",

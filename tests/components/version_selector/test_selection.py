@@ -31,7 +31,7 @@ def test_the_more_versions_the_wider_the_intervals() -> None:
     # Two intervals at once: 0.975 each, of which the normal quantile is 2.241; 1.960 for one.
     two = compare(labels, scores, serving=5, error_rate=0.05)
     one = compare(labels, {3: scores[3], 5: scores[5]}, serving=5, error_rate=0.05)
-    assert (two.confidence, one.confidence) == (pytest.approx(0.975), pytest.approx(0.95))
+    assert [two.confidence, one.confidence] == pytest.approx([0.975, 0.95])
     widths = [found.older[0].gain - found.older[0].gain_low for found in (two, one)]
     assert widths[0] / widths[1] == pytest.approx(2.241403 / 1.959964, rel=1e-5)
 

@@ -18,6 +18,7 @@ import pytest
 from lineage_writer import Writer
 from ml_metadata.metadata_store.metadata_store import MetadataStore
 
+from pipelines.cli.main import main
 from pipelines.lineage.store import open_store
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -108,3 +109,25 @@ def writer(tmp_path: Path) -> Iterator[Writer]:
         link = tmp_path / "metadata.sqlite"
         link.symlink_to(Path(name) / "metadata.sqlite")
         yield Writer(open_store(f"sqlite:///{link}"))
+
+
+@pytest.fixture
+def ringway(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[..., str]:
+    """Returns a function that runs the command line in this process.
+
+    It returns what a verb prints, or its errors when it is expected to fail.
+    """
+    monkeypatch.setenv("RINGWAY_HOME", str(tmp_path))
+    monkeypatch.delenv("RINGWAY_METADATA_URL", raising=False)
+
+    def run(*arguments: str, code: int = 0) -> str:
+        monkeypatch.setattr(sys, "argv", ["ringway", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        assert (ended.value.code or 0) == code, printed.err
+        return printed.err if code else printed.out
+
+    return run

@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-from pipelines.cli.main import main
-
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
@@ -27,28 +25,6 @@ def home(writer: Any, tmp_path: Path) -> Path:
         baseline=first["model"],
     )
     return tmp_path
-
-
-@pytest.fixture
-def ringway(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Callable[..., str]:
-    """Returns a function that runs the command line in this process.
-
-    It returns what a verb prints, or its errors when it is expected to fail.
-    """
-    monkeypatch.setenv("RINGWAY_HOME", str(tmp_path))
-    monkeypatch.delenv("RINGWAY_METADATA_URL", raising=False)
-
-    def run(*arguments: str, code: int = 0) -> str:
-        monkeypatch.setattr(sys, "argv", ["ringway", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        assert (ended.value.code or 0) == code, printed.err
-        return printed.err if code else printed.out
-
-    return run
 
 
 def test_runs_are_listed_newest_first(home: Path, ringway: Callable[..., str]) -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from typing import Any
 
 from skew_history import Store
 
@@ -20,9 +21,9 @@ def _always(_: int) -> bool:
 
 
 def _asked(
-    store: Store, *, on_disk: Callable[[int], bool] = _always, **changed: object
+    store: Store, *, on_disk: Callable[[int], bool] = _always, **changed: Any
 ) -> tuple[tuple[int, ...], dict[int, str]]:
-    given = {"serving": 4, "rolled_back": frozenset[int]()} | changed
+    given: dict[str, Any] = {"serving": 4, "rolled_back": frozenset[int]()} | changed
     found = candidates(store.history, on_disk=on_disk, **given)
     return found.asked, dict(found.passed_over)
 
@@ -48,6 +49,19 @@ def test_of_many_the_newest_are_asked() -> None:
     asked, passed_over = _asked(store, most=2)
     assert asked == (2, 3)
     assert passed_over == {1: "is older than the 2 newest"}
+
+
+def test_a_model_that_was_pushed_twice_is_asked_once() -> None:
+    store = _store((1, True), (4, True))
+    for model, version in zip(_models(store), (2, 5), strict=True):
+        store.made("Pusher", [model], [("PushedModel", {"pushed_version": str(version)})])
+    asked, passed_over = _asked(store)
+    assert asked == (2,)
+    assert passed_over == {1: "is the model of version 2", 5: "is the model of version 4"}
+
+
+def _models(store: Store) -> list[int]:
+    return [artifact.id for artifact in store.history.of_type("Model")]
 
 
 def test_models_that_were_never_pushed_do_not_count() -> None:

@@ -130,7 +130,7 @@ def test_a_version_that_was_rolled_back_is_not_asked(workspace) -> None:
     records.open_rollout(store, NAME, plan, origin="a push", now_sec=10.0, token="a")
     assert check.looked_up(NAME, workspace, SERVING).asked == (GOOD, NOISE)
     [rollout] = records.read(store, NAME).rollouts
-    state = after(plan, rollout.state, RollBack("prediction_drift is broken"), 20.0)
+    state = after(plan, rollout.state, RollBack(because="prediction_drift is broken"), 20.0)
     action = records.Action(
         number=1, kind=rollout_keys.ROLL_BACK, because=state.because, at_sec=20.0, state=state
     )
