@@ -19,6 +19,7 @@ from serving.wire import tensors
 
 GRPC = "GRPC"
 REST = "REST"
+SHADOW = "shadow"  # the arm of an answer that only the request log gets
 
 
 @dataclasses.dataclass(slots=True)
@@ -35,6 +36,11 @@ class CallContext:
             the request log.
         response_bytes: The answer's message, where the request log has needed it; not to be made
             again for the caller.
+        headers: gRPC's metadata or HTTP's headers as the transport has them, names in lower case;
+            `header` reads them.
+        rollout_id: Of the rollout that the call is part of; empty where it is part of none.
+        rollout_arm: Which arm answered it there, or `SHADOW`; empty likewise.
+        background: Whether nobody waits for the answer, so that callers' requests come first.
     """
 
     request_id: str
@@ -43,6 +49,20 @@ class CallContext:
     inputs: Mapping[str, np.ndarray] | None = None
     request_bytes: bytes | None = None
     response_bytes: bytes | None = None
+    headers: Mapping[Any, Any] | None = None
+    rollout_id: str = ""
+    rollout_arm: str = ""
+    background: bool = False
+
+    def header(self, name: str) -> str | None:
+        """Returns what the caller sent under a name in lower case, or None."""
+        if self.headers is None:
+            return None
+        # HTTP's are bytes, gRPC's are texts, save those of `-bin` keys.
+        found = self.headers.get(name)
+        if found is None:
+            found = self.headers.get(name.encode())
+        return found.decode("latin-1") if isinstance(found, bytes) else found
 
 
 def with_inputs(request: Any, context: CallContext) -> Any:

@@ -17,7 +17,7 @@ from tfx.types import channel, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.prediction_log_example_gen import executor, keys, windows
-from components.prediction_log_example_gen.plan import absent_values
+from components.prediction_log_example_gen.plan import ARMS, absent_values
 
 
 class PredictionLogExampleGenSpec(ComponentSpec):
@@ -35,6 +35,7 @@ class PredictionLogExampleGenSpec(ComponentSpec):
         keys.PREDICTION_OUTPUT: ExecutionParameter(type=str),
         keys.SPLIT: ExecutionParameter(type=str),
         keys.LOG_FINGERPRINT: ExecutionParameter(type=str),
+        keys.ARMS: ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012
         keys.SCHEMA: ChannelParameter(type=standard_artifacts.Schema, optional=True),
@@ -71,6 +72,7 @@ class PredictionLogExampleGen(BaseBeamComponent):
         prediction_output: str = "",
         split: str = "serving",
         log_fingerprint: str = "",
+        arms: str = keys.ANSWERED,
     ) -> None:
         """Describes the node.
 
@@ -92,6 +94,8 @@ class PredictionLogExampleGen(BaseBeamComponent):
             log_fingerprint: What identifies the shards, as `shards.fingerprint` gives it. TFX's
                 cache knows a log by its parameters alone: without one, a window is not read anew
                 when records come late.
+            arms: During a rollout, `"answered"` reads what callers got, `"shadow"` what a shadow
+                answered to copies of their requests, `"all"` both; `ringway_arm` tells which.
 
         Raises:
             ValueError: A parameter makes no sense, or two of them contradict each other.
@@ -100,6 +104,8 @@ class PredictionLogExampleGen(BaseBeamComponent):
         for key, text in texts.items():
             if not text:
                 raise ValueError(f"{key}: expected a text with at least one character")
+        if arms not in ARMS:
+            raise ValueError(f"{keys.ARMS}: expected one of {', '.join(ARMS)}, received {arms!r}")
         if (schema is None) == (not os.fspath(schema_path)):
             raise ValueError("Expected either schema or schema_path.")
         chosen = _range(windows.seconds(window), span, start, end)
@@ -119,6 +125,7 @@ class PredictionLogExampleGen(BaseBeamComponent):
                 model_name=model_name,
                 prediction_output=prediction_output,
                 log_fingerprint=log_fingerprint,
+                arms=arms,
             )
         )
 

@@ -111,6 +111,7 @@ def plan_of(schema: schema_pb2.Schema, parameters: dict[str, Any]) -> Plan:
         absent=typed(absent_values(parameters.get(keys.ABSENT) or ""), kinds),
         model_name=parameters.get(keys.MODEL_NAME) or "",
         prediction_output=parameters.get(keys.PREDICTION_OUTPUT) or "",
+        arms=parameters.get(keys.ARMS) or keys.ANSWERED,
     )
 
 

@@ -18,6 +18,15 @@ MODEL_NAME = "model_name"
 PREDICTION_OUTPUT = "prediction_output"
 SPLIT = "split"
 LOG_FINGERPRINT = "log_fingerprint"
+ARMS = "arms"
+
+# Values of ARMS.
+ANSWERED: Final = "answered"  # what callers got
+SHADOW: Final = "shadow"  # what a shadow answered to copies of their requests
+ALL: Final = "all"
+
+# How a record says that it is a shadow's; `stable` and `candidate` are answers that callers got.
+SHADOW_ARM: Final = "shadow"
 
 # Columns beside those of the schema. No model trains on them: no schema may hold such a name, and
 # what reads examples by a schema passes over the others.
@@ -29,6 +38,8 @@ MODEL: Final = "ringway_model_name"
 MODEL_VERSION: Final = "ringway_model_version"
 SIGNATURE: Final = "ringway_signature"
 SAMPLING_RATE: Final = "ringway_sampling_rate"  # of the log; a row stands for 1 / rate rows
+ROLLOUT: Final = "ringway_rollout"  # id of the rollout that was under way; without one no value
+ARM: Final = "ringway_arm"  # of that rollout: stable, candidate or shadow
 PREDICTION: Final = "ringway_prediction"
 OUTPUT_PREFIX: Final = "ringway_prediction_"  # and an output's name: outputs beside the prediction
 

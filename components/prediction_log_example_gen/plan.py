@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.prediction_log_example_gen.keys import EXTRA_PREFIX
+from components.prediction_log_example_gen.keys import ALL, ANSWERED, EXTRA_PREFIX, SHADOW
 from components.prediction_log_example_gen.windows import Range
 
 INT: Final = "int64_list"  # fields of a Feature
@@ -26,6 +26,8 @@ FLOAT: Final = "float_list"
 BYTES: Final = "bytes_list"
 
 _KINDS = {schema_pb2.INT: INT, schema_pb2.FLOAT: FLOAT, schema_pb2.BYTES: BYTES}
+ARMS: Final = (ANSWERED, SHADOW, ALL)
+
 _PYTHON_TYPES = {INT: (int,), FLOAT: (int, float), BYTES: (str,)}
 
 Value = int | float | bytes
@@ -42,6 +44,8 @@ class Plan:
         absent: By feature the value that stands for none in a tensor; texts as bytes.
         model_name: Records of other models are left out; "" for records of any.
         prediction_output: The output that is the prediction; "" where that is to be guessed.
+        arms: One of `ARMS`: whether a shadow's answers, which no caller got, are left out, are all
+            that is read, or are read beside the others.
     """
 
     window: Range
@@ -49,6 +53,7 @@ class Plan:
     absent: Mapping[str, Value] = dataclasses.field(default_factory=dict)
     model_name: str = ""
     prediction_output: str = ""
+    arms: str = ANSWERED
 
 
 def kinds_of(schema: schema_pb2.Schema) -> dict[str, str | None]:

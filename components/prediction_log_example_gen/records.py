@@ -10,6 +10,7 @@ Whatever is not used is counted, with an example of it. Every record that is fou
                     read, the record was not there
     after           it is of after the window: its shard was still open when the window ended
     of_neighbours   it is of another window, in a shard that did not begin in this one
+    other_arm       it is a shadow's, and answers to callers were asked for; or the other way round
 
 Every row is written, a duplicate, or not readable. Files are for `shards`, duplicates for
 `duplicates`.
@@ -56,7 +57,8 @@ class Made:
     """What a record gave.
 
     Attributes:
-        key: The same for records of one request to one model, and only for them.
+        key: The same for records of one request to one model, and only for them. A shadow's answer
+            is to a request of its own.
         order: Which of such records came first.
         rows: Of each row its place in the request, its tf.Example, and a hash of its inputs alone.
     """
@@ -105,7 +107,14 @@ def _left_out(metadata: Any, place: Place, plan: Plan) -> str:
         return "late" if metadata.timestamp_secs < window.start_sec else "after"
     if plan.model_name and metadata.model_spec.name != plan.model_name:
         return "other_model"
+    if plan.arms != keys.ALL and is_shadow(metadata) != (plan.arms == keys.SHADOW):
+        return "other_arm"
     return ""
+
+
+def is_shadow(metadata: Any) -> bool:
+    """Returns whether a record's LogMetadata says that no caller got the answer."""
+    return bool(metadata.rollout_arm == keys.SHADOW_ARM)
 
 
 def _rows_and_outputs(
@@ -175,6 +184,8 @@ def _extra(metadata: Any) -> dict[str, Served]:
         keys.MODEL: examples.text(spec.name),
         keys.SIGNATURE: examples.text(spec.signature_name),
         keys.SAMPLING_RATE: examples.number(metadata.sampling_config.sampling_rate),
+        keys.ROLLOUT: examples.text(metadata.rollout_id),
+        keys.ARM: examples.text(metadata.rollout_arm),
     }
     if spec.HasField("version"):
         columns[keys.MODEL_VERSION] = examples.integer(spec.version.value)
@@ -186,7 +197,8 @@ def _key(metadata: Any, place: Place) -> bytes:
     # holds the character between.
     if not metadata.request_id:
         return f"{place.shard}\0{place.offset}\0".encode()
-    return f"{metadata.model_spec.name}\0\0{metadata.request_id}".encode()
+    arm = keys.SHADOW_ARM if is_shadow(metadata) else ""
+    return f"{metadata.model_spec.name}\0{arm}\0{metadata.request_id}".encode()
 
 
 def _count_kind(record: Any, tally: Tally) -> None:
@@ -196,5 +208,7 @@ def _count_kind(record: Any, tally: Tally) -> None:
     version = str(spec.version.value) if spec.HasField("version") else "unknown"
     tally.count("model_versions", spec.name, version)
     tally.count("sampling_rates", repr(metadata.sampling_config.sampling_rate))
+    if metadata.rollout_id:
+        tally.count("arms", metadata.rollout_id, metadata.rollout_arm)
     if not metadata.request_id:
         tally.count("without_request_id", "records")

@@ -11,7 +11,7 @@
                 by column and type, see `untyped`
     reserved_columns
                 served under a name of those added here, and left out
-    kinds, model_versions, sampling_rates, without_request_id
+    kinds, model_versions, sampling_rates, arms (by rollout), without_request_id
                 of the records that were used
     examples    of each count that has any, the first in alphabetical order
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from components.prediction_log_example_gen.records import Place
@@ -46,10 +47,13 @@ def shards_of(folder: Path, prefix: str | None, window: Range) -> list[Shard]:
         OSError: It cannot be listed.
     """
     _check(folder)
+    listed = finished_shards(folder, prefix)
+    followed = _followed(name for name, _ in listed)
     return [
         Shard(str(path), name.started)
-        for name, path in finished_shards(folder, prefix)
-        if _may_hold(name, path, window)
+        for name, path in listed
+        if followed.get(name, math.inf) >= window.start_sec - MAX_LAG_SEC
+        and _may_hold(name, path, window)
     ]
 
 
@@ -127,6 +131,25 @@ def _count_damage(name: str, error: TFRecordError, tally: Tally) -> None:
         return
     tally.count("records", "found")
     tally.count("records", "corrupt", example=example)
+
+
+def _followed(names: Iterable[ShardName]) -> dict[ShardName, int]:
+    """Returns when the next shard of the same process began, for all but its last.
+
+    A process writes one shard after another, so no record is newer than the shard that follows.
+    Files may have been written at any time, as those of a simulated clock are.
+
+    Args:
+        names: Oldest first.
+    """
+    last: dict[tuple[str, str, int], ShardName] = {}
+    found = {}
+    for name in names:
+        writer = name.prefix, name.host, name.pid
+        if writer in last:
+            found[last[writer]] = name.started
+        last[writer] = name
+    return found
 
 
 def _may_hold(name: ShardName, path: Path, window: Range) -> bool:

@@ -19,6 +19,7 @@ _SERVING = ":tensorflow:serving:"
 _BATCHING = ":tensorflow:serving:batching_session:"
 _SAVED_MODEL = ":tensorflow:cc:saved_model:"
 _RINGWAY = ":ringway:serving:"
+_ROLLOUT = ":ringway:rollout:"
 
 
 class ServerMetrics:
@@ -57,6 +58,13 @@ class ServerMetrics:
         self.model_version_state = Gauge(
             _RINGWAY + "model_version_state", ["model_name", "version", "state"]
         )
+        # What the arms of rollouts were asked and answered; a shadow's copies have an arm `shadow`.
+        arm = ("model_name", "arm", "version")
+        self.rollout_requests = Counter(_ROLLOUT + "request_count", [*arm, "status"])
+        self.rollout_latency = Histogram(_ROLLOUT + "request_latency", arm, LATENCY_BOUNDS)
+        self.shadow_dropped = Counter(_ROLLOUT + "shadow_dropped_count", ["model_name"])
+        self.candidate_share = Gauge(_ROLLOUT + "candidate_share", ["model_name", "requests"])
+        self.rollbacks = Counter(_ROLLOUT + "rollback_count", ["model_name", "guard"])
 
     def all(self) -> list[Metric]:
         """Returns the metrics in the order in which they are printed."""

@@ -32,7 +32,7 @@ class Backlog:
         self._max_bytes = max_bytes
         self._many = (max_records + 1) // 2
         self._large = (max_bytes + 1) // 2
-        self._waiting: collections.deque[tuple[Parts, int]] = collections.deque()
+        self._waiting: collections.deque[tuple[Parts, int, float]] = collections.deque()
         self._bytes = 0
         self._closed = False
         self._lock = threading.Lock()
@@ -46,8 +46,13 @@ class Backlog:
         """Whether it takes no more."""
         return self._closed
 
-    def put(self, parts: Parts) -> bool:
-        """Adds a record, and returns whether there was room; never waits for room."""
+    def put(self, parts: Parts, at: float = 0.0) -> bool:
+        """Adds a record, and returns whether there was room; never waits for room.
+
+        Args:
+            parts: The record.
+            at: When it was made, for `oldest`.
+        """
         size = sum(map(len, parts))
         with self._lock:
             self.offered += 1
@@ -55,7 +60,7 @@ class Backlog:
             if len(self._waiting) >= self._max_records or total > self._max_bytes or self._closed:
                 self.refused += 1
                 return False
-            self._waiting.append((parts, size))
+            self._waiting.append((parts, size, at))
             self._bytes = total
             # An event that is set already is cheap to look at and dear to set.
             if not self._filled.is_set():
@@ -70,6 +75,11 @@ class Backlog:
     def __len__(self) -> int:
         """How many records wait."""
         return len(self._waiting)
+
+    @property
+    def oldest(self) -> float | None:
+        """When the record that has waited longest was made; None while none waits."""
+        return self._waiting[0][2] if self._waiting else None
 
     def wait(self, timeout_sec: float | None, linger_sec: float) -> None:
         """Waits for records, and a little longer for more of them.
@@ -90,7 +100,7 @@ class Backlog:
         taken: list[Parts] = []
         total = 0
         while self._waiting and (not taken or total + self._waiting[0][1] <= most_bytes):
-            parts, size = self._waiting.popleft()
+            parts, size, _ = self._waiting.popleft()
             taken.append(parts)
             total += size
         with self._lock:

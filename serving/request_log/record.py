@@ -4,11 +4,12 @@ It is put together from bytes that are there already, since this happens for eac
 event loop. A message's bytes are those of its fields, one after another, and a field that is a
 message is written as its tag, its length and its bytes:
 
-    log_metadata   model_spec, sampling_config, timestamp_secs, request_id
+    log_metadata   model_spec, sampling_config, timestamp_secs, request_id, rollout_id, rollout_arm
     predict_log    request, response             or classify_log and so on, see `LOG_FIELDS`
 
-One field is ours: `log_metadata.request_id`, by which a later label finds the prediction.
-TensorFlow Serving's readers pass over it. Which requests are logged, and where, is for others.
+The last three of the metadata are ours: by `request_id` a later label finds the prediction, and the
+other two tell which arm of which rollout answered. TensorFlow Serving's readers pass over them.
+Which requests are logged, and where, is for others.
 
 Source: https://protobuf.dev/programming-guides/encoding
 """
@@ -54,6 +55,8 @@ _METADATA_TAG = _tag(_RECORD, "log_metadata")
 _SPEC_TAG = _tag(_METADATA, "model_spec")
 _TIMESTAMP_TAG = _tag(_METADATA, "timestamp_secs", _VARINT)
 _REQUEST_ID_TAG = _tag(_METADATA, "request_id")
+_ROLLOUT_ID_TAG = _tag(_METADATA, "rollout_id")
+_ROLLOUT_ARM_TAG = _tag(_METADATA, "rollout_arm")
 
 
 def _log_tags(field: str) -> tuple[bytes, bytes, bytes]:
@@ -68,7 +71,7 @@ _LOG_TAGS = {method: _log_tags(field) for method, field in LOG_FIELDS.items()}
 _JOINED_BYTES = 16 << 10
 
 
-def record_parts(
+def record_parts(  # noqa: PLR0913 (all but the first three by name)
     method: str,
     request: bytes,
     response: bytes,
@@ -77,6 +80,7 @@ def record_parts(
     request_id: str,
     now: float,
     sampling_rate: float,
+    rollout: tuple[str, str] = ("", ""),
 ) -> tuple[bytes, ...]:
     """Returns the record of a request and its answer, in parts that follow one another.
 
@@ -91,6 +95,7 @@ def record_parts(
         request_id: Joins the record with the answer and a later label.
         now: When it was answered, in seconds since 1970; the record holds whole seconds.
         sampling_rate: Of the log, so that readers can weigh the records.
+        rollout: Its id and the arm that answered; both empty where it is part of none.
 
     Raises:
         KeyError: No such method.
@@ -99,6 +104,8 @@ def record_parts(
     tag, request_tag, response_tag = _LOG_TAGS[method]
     name = request_id.encode()
     metadata = _metadata(model_spec, sampling_rate, int(now)) + varint(len(name)) + name
+    if rollout[0]:
+        metadata += _rollout(*rollout)
     before_request = request_tag + varint(len(request))
     before_response = response_tag + varint(len(response))
     size = len(before_request) + len(request) + len(before_response) + len(response)
@@ -115,3 +122,15 @@ def _metadata(model_spec: bytes, sampling_rate: float, seconds: int) -> bytes:
     spec = _SPEC_TAG + varint(len(model_spec)) + model_spec
     time = _TIMESTAMP_TAG + varint(seconds)
     return b"".join((spec, sampling.SerializeToString(), time, _REQUEST_ID_TAG))
+
+
+@functools.lru_cache(maxsize=16)
+def _rollout(rollout_id: str, arm: str) -> bytes:
+    """Returns the fields of the LogMetadata that tell of a rollout."""
+    named, answered = rollout_id.encode(), arm.encode()
+    return b"".join(
+        (
+            _ROLLOUT_ID_TAG, varint(len(named)), named,
+            _ROLLOUT_ARM_TAG, varint(len(answered)), answered,
+        )
+    )  # fmt: skip

@@ -58,6 +58,7 @@ class ShardWriter:
         clock: Callable[[], float],
         backoff: Backoff | None = None,
         write: Callable[[int, memoryview], int] = os.write,
+        waiting: Callable[[], float] | None = None,
     ) -> None:
         """Prepares; touches no file.
 
@@ -68,11 +69,14 @@ class ShardWriter:
             clock: Seconds since 1970.
             backoff: How long a failing disk is left alone.
             write: Writes some of the bytes to a descriptor and returns how many.
+            waiting: Seconds by which a failing disk is left alone, where `clock` is a simulated
+                one; `clock` itself if None.
         """
         self._prefix = prefix
         self._owner = owner
         self._limits = limits
         self._clock = clock
+        self._waiting = waiting or clock
         self._backoff = backoff or Backoff()
         self._write = write
         self._shard: UnfinishedShard | None = None
@@ -89,7 +93,7 @@ class ShardWriter:
         """Whether the disk works, or should be tried again."""
         if not self._failures:
             return True
-        waited = self._clock() - self._failed_at
+        waited = self._waiting() - self._failed_at
         # A clock that was set back must not prolong the wait.
         return not 0 <= waited < self._backoff.delay_sec(self._failures)
 
@@ -98,11 +102,17 @@ class ShardWriter:
         """Whether a shard waits to be finished, so that `tick` is needed from time to time."""
         return self._shard is not None
 
-    def append(self, frames: Sequence[bytes]) -> None:
-        """Writes framed records, as far as the disk takes them; counts the rest as dropped."""
+    def append(self, frames: Sequence[bytes], oldest: float | None = None) -> None:
+        """Writes framed records, as far as the disk takes them; counts the rest as dropped.
+
+        Args:
+            frames: In their order.
+            oldest: When the first was made, in seconds since 1970: a shard that begins with it is
+                as old. Now if None.
+        """
         before = self.written
         if self.available:
-            self._guarded(lambda: self._append(frames))
+            self._guarded(lambda: self._append(frames, oldest))
         self.dropped += len(frames) - (self.written - before)
 
     def drop(self, records: int) -> None:
@@ -121,10 +131,10 @@ class ShardWriter:
             self._shard.release()
             self._shard = None
 
-    def _append(self, frames: Sequence[bytes]) -> None:
+    def _append(self, frames: Sequence[bytes], oldest: float | None) -> None:
         rest = frames
         while rest:
-            shard = self._writable()
+            shard = self._writable(oldest)
             count = self._limits.fitting(shard.size, [len(frame) for frame in rest])
             if count:
                 self._put(shard, rest[:count])
@@ -140,13 +150,13 @@ class ShardWriter:
             self.written += shard.records - records
             self.bytes += shard.size - size
 
-    def _writable(self) -> UnfinishedShard:
+    def _writable(self, oldest: float | None) -> UnfinishedShard:
         if self._shard and self._due(self._shard):
             self._finish()
         if self._shard is None:
-            now = self._clock()
-            name = ShardName(self._prefix.name, int(now), *self._owner, self._sequence)
-            self._shard = UnfinishedShard.create(self._prefix.folder, name, now, self._write)
+            began = self._clock() if oldest is None else oldest
+            name = ShardName(self._prefix.name, int(began), *self._owner, self._sequence)
+            self._shard = UnfinishedShard.create(self._prefix.folder, name, began, self._write)
             self._sequence = self._shard.name.sequence + 1
         return self._shard
 
@@ -185,7 +195,7 @@ class ShardWriter:
                 self._backoff.first_sec, self._backoff.longest_sec, error,
             )  # fmt: skip
         self._failures += 1
-        self._failed_at = self._clock()
+        self._failed_at = self._waiting()
         try:
             self._finish()
         except OSError as second:

@@ -83,7 +83,8 @@ class RequestLog:
         max_shard_age_sec: So is one whose first record is this old.
         queue_records: How many records may wait.
         queue_bytes: How large they may be together.
-        clock: Seconds since 1970.
+        clock: Seconds since 1970; of records' shards, which a simulated clock may name and finish.
+        waiting: Seconds by which a failing disk is left alone; `clock` if None.
         backoff: How long a failing disk is left alone.
         write: Writes some of the bytes to a descriptor and returns how many.
 
@@ -101,15 +102,17 @@ class RequestLog:
         queue_records: int = 10_000,
         queue_bytes: int = 64 << 20,
         clock: Callable[[], float] = time.time,
+        waiting: Callable[[], float] | None = None,
         backoff: Backoff | None = None,
         write: Callable[[int, memoryview], int] = os.write,
     ) -> None:
         self._prefix = LogPrefix.parse(prefix)
         self.sampling_rate = checked_rate(sampling_rate)
+        self._clock = clock
         self._backlog = Backlog(queue_records, queue_bytes)
         owner = plain_host(socket.gethostname()), os.getpid()
         limits = ShardLimits(max_shard_bytes, max_shard_age_sec)
-        self._shards = ShardWriter(self._prefix, owner, limits, clock, backoff, write)
+        self._shards = ShardWriter(self._prefix, owner, limits, clock, backoff, write, waiting)
         self._failed = 0
         self._salvaged = 0
         self._abandoned = threading.Event()
@@ -143,17 +146,19 @@ class RequestLog:
         """Returns whether a request is to be logged; every replica says the same."""
         return sampled(request_id, self.sampling_rate)
 
-    def offer(self, *parts: bytes) -> bool:
+    def offer(self, *parts: bytes, at: float | None = None) -> bool:
         """Hands a record over; never waits for the disk, never raises.
 
         Args:
             *parts: A serialised PredictionLog, in any number of parts that follow one another
                 (`serving.request_log.record`).
+            at: When its request was answered, in seconds since 1970; now if None. A simulated clock
+                may have gone on before the record is written.
 
         Returns:
             False when the record was dropped, and counted, at once.
         """
-        return self._backlog.put(parts)
+        return self._backlog.put(parts, self._clock() if at is None else at)
 
     def counters(self) -> Counters:
         """Returns what became of the records so far; from any thread."""
@@ -213,13 +218,14 @@ class RequestLog:
         """Writes what waits, but not what comes meanwhile: that makes the next burst."""
         left = len(self._backlog)
         while left > 0:
+            oldest = self._backlog.oldest
             records = self._backlog.take(_WRITE_BYTES)
             left -= len(records)
             if self._abandoned.is_set() or not self._shards.available:
                 self._shards.drop(len(records))
             else:
                 frames = map(self._framed, records)
-                self._shards.append([frame for frame in frames if frame is not None])
+                self._shards.append([frame for frame in frames if frame is not None], oldest)
 
     def _framed(self, parts: Parts) -> bytes | None:
         try:

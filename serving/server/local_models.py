@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from serving.backends.servable import Loader
@@ -31,6 +31,9 @@ _OnWarmup = Callable[[Path, float, ServingError | None], None]
 _MICROS = 1e6
 _RUNTIME = "TF"
 _UNLOAD_SEC = 10.0
+# After a start all that a rollout needs should answer before the first request is dealt; what fails
+# to load and is tried again is not waited for longer.
+_PINNED_SEC = 30.0
 
 
 class LocalModels:
@@ -40,21 +43,37 @@ class LocalModels:
         options: The command line.
         metrics: Is told of loads, states and batches.
         logs: Is told of the models' logging configuration.
+        pins: Versions to serve whatever policies say, by model (`ModelManager.pin`); None where
+            nobody will ever pin any.
 
     Raises:
         ServingError: A file that the options name cannot be used.
     """
 
-    def __init__(self, options: ServerOptions, metrics: ServerMetrics, logs: RequestLogs) -> None:
+    def __init__(
+        self,
+        options: ServerOptions,
+        metrics: ServerMetrics,
+        logs: RequestLogs,
+        pins: Mapping[str, Collection[int]] | None = None,
+    ) -> None:
         self._options = options
+        self._pins = pins
         self._metrics = metrics
         self._logs = logs
         self._batching = _batching(options)
         self._loop = asyncio.get_running_loop()
         self._following: asyncio.Task[None] | None = None
         self._threads: BatchThreads | None = None
+        self._background: BatchThreads | None = None
         self._manager: ModelManager | None = None
         self._names: set[str] = set()
+
+    @property
+    def versions(self) -> ModelManager:
+        """What holds the versions; there once `start` has returned."""
+        assert self._manager is not None
+        return self._manager
 
     def knows(self, model: str) -> bool:
         """Returns whether there ever was a version of a model; for the event loop."""
@@ -71,6 +90,9 @@ class LocalModels:
             None, _tensorflow_loader, self._options, self._on_warmup
         )
         self._threads = BatchThreads(self._workers(), name=self._batching.thread_pool_name)
+        if self._pins is not None:
+            # One thread: a version that is slow at what nobody waits for takes one core at most.
+            self._background = BatchThreads(1, name="background")
         batching = BatchingLoader(
             loader=loader,
             batching=self._batching,
@@ -81,12 +103,15 @@ class LocalModels:
             max_pending_requests=self._options.max_pending_requests or sys.maxsize,
             on_batch=self._on_batch,
             on_load=self._on_load,
+            background=self._background,
         )
         self._manager = ModelManager(
             batching, ManagerOptions.of(self._options), accept=self._configure_logs
         )
         self._manager.subscribe(self._on_change)
+        self._manager.pin(self._pins or {})
         await self._manager.start(models)
+        await self._manager.settled(_PINNED_SEC)
         self._follow_file()
         return LocalPlane(
             self._manager,
@@ -106,8 +131,8 @@ class LocalModels:
         async with asyncio.timeout(_UNLOAD_SEC):
             if self._manager is not None:
                 await self._manager.stop()
-            if self._threads is not None:
-                await asyncio.to_thread(self._threads.close)
+            for threads in filter(None, (self._threads, self._background)):
+                await asyncio.to_thread(threads.close)
 
     def _workers(self) -> int:
         # The event loop needs a core of its own; with two threads one slow model holds up no other.

@@ -60,7 +60,7 @@ class LocalPlane:
                 request.model_spec,
                 check_method_name=self._check_method_name,
             )
-            outputs = await _scheduler(lease).run(
+            outputs = await _scheduler(lease, context).run(
                 signature.name,
                 _inputs(request, signature, context),
                 inference.output_names(request.output_filter, signature),
@@ -178,8 +178,9 @@ def _leased(manager: ModelManager, request: Any) -> Lease:
     return manager.acquire(request.model_spec)
 
 
-def _scheduler(lease: Lease) -> BatchScheduler:
-    return cast(ServedModel, lease.servable).scheduler
+def _scheduler(lease: Lease, context: CallContext) -> BatchScheduler:
+    served = cast(ServedModel, lease.servable)
+    return served.background if context.background else served.scheduler
 
 
 def _resolve(model_spec: Any, lease: Lease, signature: str) -> None:
@@ -217,7 +218,7 @@ async def _on_examples(
     lease: Lease, signature: str, given: Any, context: CallContext
 ) -> tuple[Any, int]:
     examples = inference.example_inputs(given)
-    outputs = await _scheduler(lease).run(
+    outputs = await _scheduler(lease, context).run(
         signature, {inference.EXAMPLES: examples}, deadline=context.deadline
     )
     return outputs, len(examples)

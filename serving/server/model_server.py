@@ -33,6 +33,7 @@ from serving.server.local_models import LocalModels
 from serving.server.options import MAX_MESSAGE_BYTES, ServerOptions
 from serving.server.request_logs import RequestLogs
 from serving.server.rest.server import RestOptions, RestServer
+from serving.server.rollouts.rollouts import Rollouts
 from serving.wire.messages import MODEL_SERVICE, POOL, PREDICTION_SERVICE, LoggingConfig
 
 _LOGGER = logging.getLogger(__name__)
@@ -45,6 +46,11 @@ _HEALTH_NAMES = ("", PREDICTION_SERVICE, MODEL_SERVICE)
 class ModelServer:
     """One server; to be made, started and stopped in one event loop.
 
+    Args:
+        options: The command line.
+        clock: Seconds since 1970 that requests are recorded at and rollouts go by; where it cannot
+            be read, the last time that could be counts.
+
     Attributes:
         grpc_port: Where gRPC is served, None where it is not; known after `start`.
         rest_port: Where REST is served, None where it is not; known after `start`.
@@ -53,8 +59,9 @@ class ModelServer:
         ServingError: A file that the options name cannot be used.
     """
 
-    def __init__(self, options: ServerOptions) -> None:
+    def __init__(self, options: ServerOptions, *, clock: Callable[[], float] = time.time) -> None:
         self._options = options
+        self._clock = clock if clock is time.time else _LastingClock(clock)
         self._loop = asyncio.get_running_loop()
         self._grpc_tls = config_files.tls(options.ssl_config_file, alpn=("h2",))
         self._rest_tls = (
@@ -68,7 +75,19 @@ class ModelServer:
         self._keys = ApiKeys(options.api_keys_file) if options.api_keys_file else None
         self._metrics = ServerMetrics()
         self._logs = RequestLogs(
-            RequestLog.from_config, default=_default_log(options), clock=time.time
+            functools.partial(RequestLog.from_config, clock=self._clock, waiting=time.monotonic),
+            default=_default_log(options),
+            clock=self._clock,
+        )
+        self._rollouts = (
+            Rollouts(
+                options,
+                metrics=self._metrics,
+                logs=self._logs,
+                now=self._clock,
+            )
+            if options.rollout_dir
+            else None
         )
         self._health = Health()
         self._grpc: GrpcServer | None = None
@@ -120,23 +139,27 @@ class ModelServer:
         if self._close_profiler is not None:
             await self._close_profiler()
         try:
+            if self._rollouts is not None:
+                await self._rollouts.close()
             if self._close_backend is not None:
                 await self._close_backend()
         finally:
             await asyncio.to_thread(self._logs.close, _LOG_CLOSE_SEC)
 
     async def _open_backend(self) -> DataPlane:
-        options = self._options
-        if options.backend:
+        rollouts = self._rollouts
+        pins = await rollouts.first() if rollouts else None
+        if self._options.backend:
             remote = RemotePlane(
-                options.backend, models=_configured(options), clock=self._loop.time
+                self._options.backend, models=_configured(self._options), clock=self._loop.time
             )
             self._close_backend = remote.close
-            return remote
-        local = LocalModels(options, self._metrics, self._logs)
+            return await rollouts.before_remote(remote) if rollouts else remote
+        local = LocalModels(self._options, self._metrics, self._logs, pins)
         self._close_backend = local.close
         self._knows = local.knows
-        return await local.start()
+        plane = await local.start()
+        return await rollouts.before(plane, local.versions) if rollouts else plane
 
     async def _start_grpc(self, front: Front) -> None:
         options = self._options
@@ -238,6 +261,21 @@ def _configured(options: ServerOptions) -> list[str]:
     if not options.model_config_file and options.model_name == "default":
         return []  # nobody named a model: the server behind has its own
     return [model.name for model in config_files.models(options).model_config_list.config]
+
+
+class _LastingClock:
+    """A clock that stands still where it cannot be read: a log must not end with a simulation."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._last = clock()
+
+    def __call__(self) -> float:
+        try:
+            self._last = self._clock()
+        except (OSError, ValueError):
+            _LOGGER.debug("the clock cannot be read", exc_info=True)
+        return self._last
 
 
 async def _refresh(keys: ApiKeys) -> None:

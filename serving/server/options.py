@@ -144,6 +144,13 @@ class ServerOptions:
     prometheus_metrics: bool = _own(
         False, "Serve metrics on the REST port also without --monitoring_config_file."
     )
+    rollout_dir: str = _own("", "Folder of orders for rollouts, and of reports about them.")
+    rollout_prediction_output: str = _own(
+        "", "Output of Predict that guards look at; empty: the only float output."
+    )
+    backend_model_base_path: str = _own(
+        "", "The model's folder as --backend sees it: it is told which versions to load."
+    )
     rest_tls: bool = _own(False, "Serve REST over TLS too, as --ssl_config_file says.")
 
     @property
@@ -231,6 +238,10 @@ def _own_conflicts(options: ServerOptions) -> list[tuple[bool, str]]:
         (
             bool(options.backend) and not options.backend.startswith("grpc://"),
             f"--backend is expected as grpc://host:port; got '{options.backend}'.",
+        ),
+        (
+            bool(options.backend_model_base_path) and not (options.backend and options.rollout_dir),
+            "--backend_model_base_path needs --backend and --rollout_dir.",
         ),
         (
             options.rest_tls and not options.ssl_config_file,

@@ -18,11 +18,12 @@ from collections.abc import Callable
 
 import uvloop
 
+from serving import clock
 from serving.monitoring import logs
 from serving.server.flags import EXIT_FAILURE, failure, parse
 from serving.server.model_server import ModelServer
 from serving.server.options import ServerOptions, check
-from serving.wire.errors import ServingError, StatusCode
+from serving.wire.errors import ServingError, StatusCode, invalid
 
 _LOGGER = logging.getLogger(__name__)
 _GC_THRESHOLD = 20_000  # objects more than were freed, before the youngest are looked at
@@ -56,7 +57,7 @@ def run(options: ServerOptions, *, on_started: OnStarted = lambda _: None) -> in
     logs.quiet_tensorflow()
     try:
         check(options)
-        uvloop.run(_serve(options, on_started))
+        uvloop.run(_serve(options, _clock(), on_started))
     except ServingError as error:
         print(failure(error), end="", flush=True)
         return EXIT_FAILURE
@@ -67,12 +68,24 @@ def run(options: ServerOptions, *, on_started: OnStarted = lambda _: None) -> in
     return 0
 
 
-async def _serve(options: ServerOptions, on_started: OnStarted) -> None:
+def _clock() -> clock.Clock:
+    """Returns the clock that the environment names.
+
+    Raises:
+        ServingError: It cannot be read; INVALID_ARGUMENT.
+    """
+    try:
+        return clock.from_environment(os.environ)
+    except (OSError, ValueError) as error:
+        raise invalid(f"{clock.VARIABLE} names no clock: {error}") from error
+
+
+async def _serve(options: ServerOptions, now: clock.Clock, on_started: OnStarted) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGINT, _on_interrupt, stop)
-    server = ModelServer(options)
+    server = ModelServer(options, clock=now)
     try:
         if await _started(server, stop):
             _spare_the_collector()

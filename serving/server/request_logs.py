@@ -72,16 +72,18 @@ class RequestLogs:
         if not log.sampled(context.request_id):
             return None
         asked, answered = _encoded(request, response, context)
+        now = self._clock()
         parts = record_parts(
             method,
             asked,
             answered,
             model_spec=spec.SerializeToString(),
             request_id=context.request_id,
-            now=self._clock(),
+            now=now,
             sampling_rate=log.sampling_rate,
+            rollout=(context.rollout_id, context.rollout_arm),
         )
-        return log.offer(*parts)
+        return log.offer(*parts, at=now)
 
     def counters(self) -> Iterator[tuple[str, Counters]]:
         """Yields each log's prefix and what it has counted."""

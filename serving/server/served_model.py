@@ -32,18 +32,26 @@ class ServedModel:
     Args:
         servable: Computes.
         scheduler: Merges its calls.
-        loop: The event loop that the scheduler is used on.
+        loop: The event loop that the schedulers are used on.
+        background: Merges calls that nobody waits for, in threads of their own; None where there
+            are none.
 
     Attributes:
         scheduler: Merges calls; what the event loop uses.
+        background: Likewise for calls that nobody waits for.
     """
 
     def __init__(
-        self, servable: Servable, scheduler: BatchScheduler, loop: asyncio.AbstractEventLoop
+        self,
+        servable: Servable,
+        scheduler: BatchScheduler,
+        loop: asyncio.AbstractEventLoop,
+        background: BatchScheduler | None = None,
     ) -> None:
         self._servable = servable
         self._loop = loop
         self.scheduler = scheduler
+        self.background = background or scheduler
 
     @property
     def signatures(self) -> Mapping[str, Signature]:
@@ -66,7 +74,8 @@ class ServedModel:
 
         A call whose caller went away holds no lease any more, but may still be computed.
         """
-        asyncio.run_coroutine_threadsafe(self.scheduler.close(), self._loop).result()
+        for scheduler in {self.scheduler, self.background}:
+            asyncio.run_coroutine_threadsafe(scheduler.close(), self._loop).result()
         self._servable.close()
 
 
@@ -84,6 +93,7 @@ class BatchingLoader:
         max_pending_requests: Past it, requests of a version are shed.
         on_batch: Told of each batch, on the event loop.
         on_load: Told of each load: folder, seconds, and the error if it failed. In a load thread.
+        background: Compute what nobody waits for; None where `threads` do.
     """
 
     loader: Loader
@@ -95,6 +105,7 @@ class BatchingLoader:
     max_pending_requests: int
     on_batch: OnBatch
     on_load: OnLoad
+    background: BatchThreads | None = None
 
     def load(self, model: str, version: int, folder: Path) -> ServedModel:
         """Loads a version; raises what the loader raises."""
@@ -108,14 +119,18 @@ class BatchingLoader:
             raise
         finally:
             self.on_load(folder, time.monotonic() - start, failure)
-        scheduler = BatchScheduler(
-            servable,
-            parameters=options,
-            threads=self.threads,
-            on_batch=lambda report: self.on_batch(model, version, report),
-            max_pending_requests=self.max_pending_requests,
-        )
-        return ServedModel(servable, scheduler, self.loop)
+
+        def scheduler(threads: BatchThreads) -> BatchScheduler:
+            return BatchScheduler(
+                servable,
+                parameters=options,
+                threads=threads,
+                on_batch=lambda report: self.on_batch(model, version, report),
+                max_pending_requests=self.max_pending_requests,
+            )
+
+        background = scheduler(self.background) if self.background else None
+        return ServedModel(servable, scheduler(self.threads), self.loop, background)
 
     def _options(self, folder: Path) -> BatchingOptions:
         if not self.per_model:

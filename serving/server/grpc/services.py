@@ -41,7 +41,7 @@ def _handler(request_type: Any, answer: _Answer) -> UnaryHandler:
     async def handle(body: bytes, call: Call) -> bytes:
         request_id = request_id_from(call.metadata.get(HEADER))
         call.response_metadata.append((HEADER, request_id))
-        context = CallContext(request_id, call.deadline, request_bytes=body)
+        context = CallContext(request_id, call.deadline, request_bytes=body, headers=call.metadata)
         response = await answer(_parsed(request_type, body), context)
         encoded: bytes = context.response_bytes or response.SerializeToString()
         return encoded

@@ -60,6 +60,7 @@ class _Version:
     phase: Phase = Phase.NEW
     aspired: bool = True
     serving: ServingVersion | None = None
+    stumbled: bool = False
     abandoned: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
     idle: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
 
@@ -113,6 +114,27 @@ class Lifecycle:
         statuses = self.states.of(model)
         found = {number: statuses[number].error for number in versions if number in statuses}
         return {number: error for number, error in found.items() if error}
+
+    def failure(self, model: str, version: int) -> ServingError | None:
+        """Returns why a version that should serve was given up; None while it may still serve."""
+        found = self._versions.get(model, {}).get(version)
+        if found is None or found.phase is not Phase.FAILED:
+            return None
+        return self.states.of(model)[version].error
+
+    def folders(self, model: str) -> Mapping[int, Path]:
+        """Returns the folders of the versions of a model that are not given up, by number."""
+        versions = self._versions.get(model, {})
+        return {v.number: v.folder for v in versions.values() if v.phase is not Phase.UNLOADING}
+
+    def loading(self, model: str) -> frozenset[int]:
+        """Returns the versions of a model that may serve soon: no try to load them failed yet."""
+        phases = (Phase.NEW, Phase.LOADING)
+        return frozenset(
+            version.number
+            for version in self._versions.get(model, {}).values()
+            if version.phase in phases and not version.stumbled
+        )
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Returns when a condition on versions holds; it is looked at again at each change."""
@@ -183,6 +205,8 @@ class Lifecycle:
                 outcome = await self._try(version)
             if not version.aspired or not isinstance(outcome, ServingError):
                 break
+            version.stumbled = True
+            self.wake()
         if isinstance(outcome, ServingError):
             self._fail(version, outcome)
         elif version.aspired:

@@ -14,14 +14,16 @@ configuration files is for `serving.server.config_files`; computing for the serv
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from serving.backends.servable import Loader
 from serving.server.models import config as model_config
-from serving.server.models.config import ModelConfig
+from serving.server.models.config import ModelConfig, Specific
 from serving.server.models.lifecycle import Lifecycle, LoadOptions, OnChange, told
 from serving.server.models.snapshot import Lease
 from serving.server.models.states import State
@@ -139,7 +141,8 @@ class ModelManager:
         self._started = False
         self._arrived: set[str] = set()
         self._lifecycle = Lifecycle(loader, options.load_options())
-        self._watch = Watch(options.poll_interval_sec, self._lifecycle.aspire)
+        self._watch = Watch(options.poll_interval_sec, self._aspire)
+        self._pins: dict[str, frozenset[int]] = {}
 
     def acquire(self, model_spec: Any) -> Lease:
         """Finds the version that a request means, and holds it until the lease is released.
@@ -171,6 +174,52 @@ class ModelManager:
         must not take a server that answers for the others out of service.
         """
         return self._started and all(map(self._serves, self._arrived & self._configs.keys()))
+
+    def pin(self, versions: Mapping[str, Collection[int]]) -> None:
+        """Has exactly these versions served, whatever the models' policies say.
+
+        Versions that are new are loaded before others go. What is not found is waited for, and as
+        long as none is found what serves keeps serving.
+
+        Args:
+            versions: Numbers by model; models that are left out follow their policies.
+        """
+        pins = {model: frozenset(numbers) for model, numbers in versions.items()}
+        if pins != self._pins:
+            self._pins = pins
+            self._watch.set(self._pinned(self._configs))
+
+    def answers(self, model: str, version: int) -> bool:
+        """Returns whether a version can be acquired at this moment."""
+        return (model, version) in self._lifecycle.snapshot.versions
+
+    def available(self, model: str) -> tuple[int, ...]:
+        """Returns the versions of a model that serve, in rising order."""
+        return tuple(sorted(self._lifecycle.states.available(model)))
+
+    def failure(self, model: str, version: int) -> str:
+        """Returns why a version that should serve cannot be loaded; empty while it may be."""
+        error = self._lifecycle.failure(model, version)
+        return told(error) if error else ""
+
+    async def settled(self, timeout_sec: float) -> bool:
+        """Returns whether no pinned version is on its way any more, once that is so or time is up.
+
+        Args:
+            timeout_sec: How long to wait.
+        """
+
+        def arrived() -> bool:
+            return not any(
+                numbers & self._lifecycle.loading(model) for model, numbers in self._pins.items()
+            )
+
+        try:
+            async with asyncio.timeout(timeout_sec):
+                await self._lifecycle.until(arrived)
+        except TimeoutError:
+            return False
+        return True
 
     def models(self) -> Sequence[ModelView]:
         """Returns the configured models, in the configuration's order."""
@@ -235,7 +284,7 @@ class ModelManager:
         self._accept(configs)
         old, self._configs = self._configs, configs
         self._lifecycle.label(labels)
-        self._watch.set(configs)
+        self._watch.set(self._pinned(configs))
         self._lifecycle.wake()
         return configs.keys() - old.keys()
 
@@ -244,6 +293,24 @@ class ModelManager:
         self._started = False
         self._watch.close()
         await self._lifecycle.close()
+
+    def _pinned(self, configs: Mapping[str, ModelConfig]) -> dict[str, ModelConfig]:
+        return {
+            name: dataclasses.replace(config, version_policy=Specific(self._pins[name]))
+            if name in self._pins
+            else config
+            for name, config in configs.items()
+        }
+
+    def _aspire(self, model: str, folders: Mapping[int, Path]) -> None:
+        pinned = self._pins.get(model)
+        if pinned is not None and model in self._configs:
+            held = self._lifecycle.folders(model)
+            # A version that serves goes when the pin says so, not when its folder does.
+            folders = {number: held[number] for number in pinned & held.keys()} | dict(folders)
+            if not folders:
+                return
+        self._lifecycle.aspire(model, folders)
 
     def _serves(self, model: str) -> bool:
         return bool(self._lifecycle.states.available(model))

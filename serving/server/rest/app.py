@@ -132,7 +132,9 @@ class RestApp:
             return await self._page(method, path, exchange.headers)
         if not routes.is_api(path):
             return answers.NOT_FOUND
-        context = CallContext(exchange.request_id, self._deadline(), "REST")
+        context = CallContext(
+            exchange.request_id, self._deadline(), "REST", headers=exchange.headers
+        )
         answer = await self._api(_Call(exchange, context))
         return answers.with_headers(answer, *answers.CORS) if self._options.cors else answer
 

@@ -58,6 +58,7 @@ def test_absent_values_travel_as_json() -> None:
         ({"start": 0}, "either span, or start and end"),
         ({"span": None, "start": 0}, "either span, or start and end"),
         ({"span": None, "start": 1, "end": HOUR}, "start"),
+        ({"arms": "candidate"}, "arms: expected one of answered, shadow, all"),
         ({"span": -1}, "span"),
         ({"schema_path": ""}, "schema"),
         ({"absent": {"a": None}}, "absent"),

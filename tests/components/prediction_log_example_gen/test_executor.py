@@ -145,6 +145,8 @@ def test_each_row_is_an_example_with_what_is_known_of_it(made) -> None:
         "ringway_model_version": [7],
         "ringway_signature": [b"serving_default"],
         "ringway_sampling_rate": [0.5],
+        "ringway_rollout": [],
+        "ringway_arm": [],
         "ringway_prediction": [pytest.approx(0.05)],
     }
     assert rows[b"tensors", 1]["fare"] is None  # NaN stands for none
@@ -291,3 +293,29 @@ def test_absent_values_of_no_feature_are_an_error() -> None:
     parameters = {"window_sec": 10, "start_sec": 0, "end_sec": 10, "absent": '{"miles": 0}'}
     with pytest.raises(ValueError, match="no feature 'miles'"):
         plan_of(logs.SCHEMA, parameters)
+
+
+def test_a_shadow_s_answers_are_read_when_they_are_asked_for(tmp_path: Path) -> None:
+    folder = tmp_path / "log"
+    folder.mkdir()
+    records = [
+        logs.record("predict", logs.taxi_rows([5.0]), "a", rollout=("r1", arm))
+        for arm in ("stable", "shadow")
+    ]
+    records.append(logs.record("predict", logs.taxi_rows([5.0]), "b", rollout=("r1", "candidate")))
+    logs.write_log(folder, records)
+    answered = {("a", "stable"), ("b", "candidate")}
+    for arms, expected in {
+        "answered": answered,
+        "shadow": {("a", "shadow")},
+        "all": answered | {("a", "shadow")},
+    }.items():
+        examples = run(tmp_path / arms, folder, arms=arms)
+        found = [logs.values(text) for text in logs.written(Path(examples.uri) / "Split-serving")]
+        pairs = {
+            (row["ringway_request_id"][0].decode(), row["ringway_arm"][0].decode()) for row in found
+        }
+        assert pairs == expected
+        assert {row["ringway_rollout"][0] for row in found} == {b"r1"}
+        assert examples.get_int_custom_property("rows_duplicate") == 0
+    assert read_report(examples)["arms"] == {"r1": {"candidate": 1, "shadow": 1, "stable": 1}}

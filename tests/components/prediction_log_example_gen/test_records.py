@@ -245,3 +245,33 @@ def test_any_tensors_are_counted_and_never_raised(inputs: dict[str, Any], output
         request.inputs[name].CopyFrom(proto)
     response.outputs["y"].CopyFrom(output)
     check_counted_once(logs.content("predict", (request, response)))
+
+
+def of_arm(arm: str) -> bytes:
+    return changed(rollout_id="r1", rollout_arm=arm)
+
+
+@pytest.mark.parametrize(
+    ("arms", "arm", "what"),
+    [
+        ("answered", "", "used"),
+        ("answered", "stable", "used"),
+        ("answered", "candidate", "used"),
+        ("answered", "shadow", "other_arm"),
+        ("shadow", "", "other_arm"),
+        ("shadow", "candidate", "other_arm"),
+        ("shadow", "shadow", "used"),
+        ("all", "", "used"),
+        ("all", "shadow", "used"),
+    ],
+)
+def test_a_shadow_s_answer_is_told_from_those_that_callers_got(
+    arms: str, arm: str, what: str
+) -> None:
+    assert made(of_arm(arm), arms=arms)[1]["records"] == {"found": 1, what: 1}
+
+
+def test_a_shadow_s_answer_is_no_duplicate() -> None:
+    keys = {arm: made(of_arm(arm), arms="all")[0] for arm in ("", "stable", "candidate", "shadow")}
+    found = {arm: one.key for arm, one in keys.items() if one is not None}
+    assert found[""] == found["stable"] == found["candidate"] != found["shadow"]

@@ -98,3 +98,16 @@ def test_a_shard_that_is_gone_is_counted(tmp_path: Path) -> None:
     tally = Tally()
     assert list(contents(Shard(str(tmp_path / "gone"), logs.START), tally)) == []
     assert as_tree(tally)["shards"] == {"unreadable": 1}
+
+
+def test_a_shard_that_was_followed_before_the_window_is_not_read(tmp_path: Path) -> None:
+    # Under a simulated clock files are written at any time.
+    written = END + 100 * logs.HOUR
+    shard(tmp_path, logs.START - 5 * logs.HOUR, written)
+    followed_within = shard(tmp_path, logs.START - 3 * logs.HOUR, written)
+    other_process = ShardName("r", logs.START - 4 * logs.HOUR, "host", 2, 0)
+    (tmp_path / other_process.final).write_bytes(b"")
+    os.utime(tmp_path / other_process.final, (written, written))
+    last = shard(tmp_path, logs.START + 5, written)
+    found = [one.path for one in shards_of(tmp_path, None, WINDOW)]
+    assert found == [str(tmp_path / other_process.final), followed_within, last]

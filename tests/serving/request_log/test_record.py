@@ -152,6 +152,16 @@ def test_integers_are_written_as_protobuf_does(value, written):
     assert varint(value) == bytes.fromhex(written)
 
 
+def test_a_call_in_a_rollout_tells_which_arm_answered():
+    told = parsed("predict", b"", b"", rollout=("flights-12", "shadow")).log_metadata
+    untold = parsed("predict", b"", b"").log_metadata
+    assert (told.rollout_id, told.rollout_arm) == ("flights-12", "shadow")
+    assert (untold.rollout_id, untold.rollout_arm) == ("", "")
+    told.ClearField("rollout_id")
+    told.ClearField("rollout_arm")
+    assert told == untold
+
+
 def test_an_unknown_method_is_refused():
     with pytest.raises(KeyError):
         joined("guess", b"", b"")

@@ -156,6 +156,36 @@ def test_a_clock_that_is_set_back_does_not_prolong_the_wait(disk):
     assert writer.available
 
 
+def test_a_shard_is_as_old_as_its_first_record(disk):
+    """A simulated clock may jump between a request and the moment at which it is written."""
+    writer = disk.writer()
+    disk.now += 86_400
+    writer.append(frames(b"of yesterday"), NOW)
+    ((_, name),) = [(path, path.name) for path in unfinished_files(disk.folder)]
+    writer.tick()
+    ((shard, _),) = finished_shards(disk.folder)
+    assert (shard.started, shard.unfinished) == (NOW, name)
+
+
+def test_a_failing_disk_is_left_alone_by_the_clock_for_that(disk):
+    waiting = [0.0]
+    writer = ShardWriter(
+        LogPrefix(disk.folder, "requests"),
+        ("host", 4711),
+        ShardLimits(1000, 60.0),
+        disk.clock,
+        Backoff(1.0, 8.0),
+        disk.write,
+        lambda: waiting[0],
+    )
+    disk.room = 0
+    writer.append(frames(b"x"))
+    disk.now += 86_400
+    assert not writer.available
+    waiting[0] += 1.0
+    assert writer.available
+
+
 @pytest.mark.parametrize(("failures", "delay"), [(1, 1), (2, 2), (3, 4), (4, 8), (5, 8), (9999, 8)])
 def test_the_wait_doubles_up_to_its_bound(failures, delay):
     assert Backoff(1.0, 8.0).delay_sec(failures) == delay

@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as proto
+from rollout_pushes import push
 
 from pipelines.lineage import keys
 from pipelines.lineage.store import open_store
 from pipelines.runners.local import recovery
+from serving.rollout import order
+from serving.rollout.order import Order
 
 PUSHER = "tfx.components.pusher.component.Pusher"
 
@@ -100,6 +103,26 @@ def test_sets_a_half_pushed_version_aside_and_leaves_the_others(
     said = recovery.recover(store, "taxi")
     assert any(f"version {half} was half pushed" in sentence for sentence in said)
     assert {path.name for path in base.iterdir()} == {by_hand, recorded, f"incomplete-{half}"}
+
+
+def test_servers_are_told_to_go_back_where_they_were_to_serve_what_is_set_aside(
+    store: MetadataStore, tmp_path: Path
+) -> None:
+    base, folder = tmp_path / "models", tmp_path / "rollouts"
+    kind = "components.rollout_pusher.component.RolloutPusher"
+    killed = execution(store, tmp_path, kind, "Pusher", proto.Execution.RUNNING, base)
+    [found] = store.get_executions_by_id([killed])
+    found.custom_properties["rollout_root"].string_value = str(folder)
+    store.put_executions([found])
+    half = found.create_time_since_epoch // 1000 + 2
+    for version in (7, 8, half):
+        (base / str(version)).mkdir(parents=True)
+    for version in (7, 8):
+        push(store, version, stable=None, model="taxi")
+    order.write(Order(model="taxi", serves=half), folder)
+    said = recovery.recover(store, "taxi")
+    assert said[-1] == "servers were told to go back to version 8"
+    assert order.read(folder) == Order(model="taxi", serves=8)
 
 
 def test_closes_only_the_runs_of_this_pipeline(store: MetadataStore, tmp_path: Path) -> None:
