@@ -1,0 +1,124 @@
+"""The cells of a drop file, CSV or Parquet, row by row; or why it cannot be read.
+
+    LabelFileError        a file that cannot be used
+    ├── TornFileError     it ends too soon: it may be complete the next time
+    └── UnfitFileError    it lacks columns, or is no such file at all
+
+What cells mean is for `label_rows`.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from components.feedback_join.drop_folder import CSV
+
+_PARQUET_MAGIC = b"PAR1"
+
+Row = tuple[int, Any]  # its line, and its cells or why there are none
+
+
+class LabelFileError(Exception):
+    """A file that cannot be used; the message says why, without the file's name."""
+
+
+class TornFileError(LabelFileError):
+    """A file that ends too soon."""
+
+
+class UnfitFileError(LabelFileError):
+    """A file that lacks columns, or is no such file at all."""
+
+
+def cells_of(path: Path, needed: Collection[str]) -> tuple[Sequence[str], list[Row]]:
+    """Returns the columns of a file, and its rows as they stand in it.
+
+    Args:
+        path: Of a CSV or Parquet file.
+        needed: Of Parquet, other columns are not read.
+
+    Raises:
+        LabelFileError: Of either kind.
+        OSError: It cannot be read.
+    """
+    rows = list(_csv_rows(path) if path.name.endswith(CSV) else _parquet_rows(path, needed))
+    if not rows:
+        raise UnfitFileError("it has no columns")
+    return rows[0][1], rows[1:]
+
+
+def _csv_rows(path: Path) -> Iterator[Row]:
+    _check_last_line(path)
+    # Bytes that are no UTF-8 spoil the row that they stand in, not the file.
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        reader = csv.reader(file, strict=True)
+        width = -1
+        while True:
+            try:
+                cells = next(reader, None)
+            except csv.Error as error:
+                if "unexpected end of data" in str(error):
+                    raise TornFileError("it ends within quotes") from error
+                if width < 0:
+                    raise UnfitFileError(f"its first line is no CSV: {error}") from error
+                yield reader.line_num, f"no CSV: {error}"
+                continue
+            if cells is None:
+                return
+            if not cells:  # an empty line
+                continue
+            if width < 0:
+                width = len(cells)
+            if len(cells) != width:
+                yield reader.line_num, f"expected {width} cells, received {len(cells)}"
+                continue
+            yield reader.line_num, cells
+
+
+def _check_last_line(path: Path) -> None:
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        if not size:
+            raise TornFileError("it is empty")
+        file.seek(size - 1)
+        if file.read(1) not in {b"\n", b"\r"}:
+            raise TornFileError("its last line does not end")
+
+
+def _parquet_rows(path: Path, needed: Collection[str]) -> Iterator[Row]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    _check_magic(path)
+    try:
+        with pq.ParquetFile(path) as file:
+            header = list(file.schema_arrow.names)
+            if len(set(header)) < len(header):
+                raise UnfitFileError(f"expected each column once, received {', '.join(header)}")
+            yield 0, header
+            done = 0
+            for batch in file.iter_batches(columns=[name for name in header if name in needed]):
+                nothing = [None] * batch.num_rows
+                columns = [
+                    batch.column(name).to_pylist() if name in needed else nothing for name in header
+                ]
+                yield from enumerate(zip(*columns, strict=True), start=done + 1)
+                done += batch.num_rows
+    # pyarrow raises any of them.
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise UnfitFileError(f"it cannot be read as Parquet: {error}") from error
+
+
+def _check_magic(path: Path) -> None:
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(0)
+        if size and file.read(4) != _PARQUET_MAGIC[:size]:
+            raise UnfitFileError("it does not begin as Parquet does")
+        file.seek(max(0, size - 4))
+        # The shortest file has the magic twice and an empty footer's length between.
+        if size < 12 or file.read(4) != _PARQUET_MAGIC:
+            raise TornFileError("it does not end as Parquet does")
