@@ -13,25 +13,23 @@ rollout or a rollback, save for the bad model that is pushed by hand in the midd
 from __future__ import annotations
 
 import dataclasses
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from pipelines import config as configuration
 from pipelines.continuous import heartbeat
 from pipelines.continuous.heartbeat import Heartbeat
 from pipelines.errors import RingwayError
 from pipelines.feedback import labels
-from pipelines.replay import processes, sending
+from pipelines.replay import processes
 from pipelines.replay.chaos import Kill
 from pipelines.replay.days import Day, Period, slice_bounds
 from pipelines.replay.departures import Departures, span_file
 from pipelines.replay.processes import Process
+from pipelines.replay.traffic import Answers, Traffic
 from pipelines.workspace import Workspace
 from serving import clock
 from serving.rollout import order as orders
@@ -44,32 +42,9 @@ _POLL_SEC = 0.02
 # A tick may hold a run and two checks.
 _TICK_TIMEOUT_SEC = 1200.0
 _SERVER_TIMEOUT_SEC = 120.0
-# A server that is killed may have answered what it had not written down yet, the newest 50 ms; one
-# that is slow, more.
-_IN_DOUBT_SEC = 2.0
 # Enough for a rollout to be opened, its candidate to be loaded, and its first step to begin.
 _ROUNDS = 6
 _RESTARTS = 5
-
-
-@dataclasses.dataclass
-class Answers:
-    """What was answered, in the order of the departures.
-
-    Attributes:
-        prediction: NaN where nobody asked.
-        version: Of the model; 0 likewise.
-        wall_sec: When, on the machine's clock; 0 likewise.
-    """
-
-    prediction: np.ndarray
-    version: np.ndarray
-    wall_sec: np.ndarray
-
-    @classmethod
-    def empty(cls, count: int) -> Answers:
-        """Returns those of departures that nobody asked about yet."""
-        return cls(np.full(count, np.nan), np.zeros(count, np.int64), np.zeros(count))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -169,19 +144,19 @@ class Driver:
         self._kills = list(kills)
         self._bad_push_day = bad_push_day
         self._listener = listener
-        self._port = processes.free_port()
+        port = processes.free_port()
         self._environment = processes.environment(place.home, place.clock)
         config = configuration.load(configuration.named(NAME), place.settings)
         self._wanted = labels.wanted_of(config)
         self._state = place.home / "state" / NAME
         self._rollouts = place.workspace.rollout_root(NAME)
-        self.answers = Answers.empty(len(departures))
         self.delivered = 0
-        self.asked_again = 0
         self.bad_push: BadPush | None = None
         self.server = self._process(
-            processes.SERVER, "serve", NAME, "--port", str(self._port), "--rest-port", "0"
+            processes.SERVER, "serve", NAME, "--port", str(port), "--rest-port", "0"
         )
+        log = place.workspace.request_log_root(NAME)
+        self.traffic = Traffic(NAME, departures, self.server, port, log)
         self.watcher = self._process(
             processes.WATCHER, "watch", NAME, "--config", str(place.settings)
         )
@@ -210,7 +185,7 @@ class Driver:
                 ]
                 self._go_through(place, day)
                 if day.ends_span or day == days[-1]:
-                    self._listener.on_week(day.span, self.answers)
+                    self._listener.on_week(day.span, self.traffic.answers)
             self._wait_for_the_last_labels(days[-1])
             self._kill_what_is_left()
 
@@ -223,62 +198,17 @@ class Driver:
             if part == _NOON_SLICE:
                 self._deliver_day_before(day)
             due = [kill for kill in kills if int(kill.part * SLICES) == part]
-            self._ask(self._departures.between(begin_sec, end_sec), due)
+            self.traffic.ask(
+                self._departures.between(begin_sec, end_sec), [kill.delay_sec for kill in due]
+            )
+        since = max(day.number - 1, self._period.days[0].number)
+        self.traffic.ask_again(Day(since), day)
         clock.set_to(self._place.clock, day.ends_sec)
         self._settle(day.ends_sec)
         if self._bad_push_day is not None and place >= self._bad_push_day:
             self._push_bad_model(day)
 
-    # Requests and labels.
-
-    def _ask(self, which: np.ndarray, kills: list[Kill]) -> None:
-        """Asks about departures; those in doubt are asked about again."""
-        if self.server.ensure():
-            processes.await_port(self._port, self.server, _SERVER_TIMEOUT_SEC)
-        gone = len(self.server.gone_at)
-        timers = [threading.Timer(kill.delay_sec, self.server.kill) for kill in kills]
-        for timer in timers:
-            timer.start()
-        with self._supervised():
-            self._send(which)
-            for timer in timers:
-                timer.join()
-            for moment in self.server.gone_at[gone:]:
-                self._send_again(moment)
-
-    def _send(self, which: np.ndarray) -> None:
-        requests = [
-            (self._departures.ids[index], sending.body(NAME, self._departures.asked[index]))
-            for index in which
-        ]
-        found = sending.send(f"127.0.0.1:{self._port}", requests, patience_sec=_SERVER_TIMEOUT_SEC)
-        for index, answer in zip(which, found, strict=True):
-            self.answers.prediction[index] = answer.prediction
-            self.answers.version[index] = answer.version
-            self.answers.wall_sec[index] = answer.wall_sec
-
-    def _send_again(self, gone_sec: float) -> None:
-        answered = self.answers.wall_sec
-        in_doubt = np.flatnonzero((answered > gone_sec - _IN_DOUBT_SEC) & (answered <= gone_sec))
-        self.asked_again += len(in_doubt)
-        self._send(in_doubt)
-
-    @contextmanager
-    def _supervised(self) -> Iterator[None]:
-        """Has the server started again where it ends, while requests wait for it."""
-        over = threading.Event()
-
-        def look() -> None:
-            while not over.wait(_POLL_SEC):
-                self.server.ensure()
-
-        thread = threading.Thread(target=look, name="supervisor", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join()
+    # Labels and weeks.
 
     def _deliver_day_before(self, day: Day) -> None:
         before = Day(day.number - 1)
@@ -418,8 +348,7 @@ class Driver:
     def _at_work(self) -> Iterator[None]:
         """Keeps server and loop running."""
         try:
-            self.server.ensure()
-            processes.await_port(self._port, self.server, _SERVER_TIMEOUT_SEC)
+            self.traffic.start()
             self.watcher.ensure()
             yield
         finally:

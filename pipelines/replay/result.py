@@ -16,9 +16,10 @@ import numpy as np
 from pipelines.replay import scores
 from pipelines.replay.days import BEGINS_SEC, DAY_SEC, DAYS_PER_SPAN
 from pipelines.replay.departures import Departures
-from pipelines.replay.driver import Answers, BadPush
+from pipelines.replay.driver import BadPush
 from pipelines.replay.outcome import Outcome, RolledOut, Training
 from pipelines.replay.scores import Difference, Scores
+from pipelines.replay.traffic import Answers
 
 LOOP, NEVER, WEEKLY = "loop", "never", "weekly"
 MODELS = (LOOP, NEVER, WEEKLY)

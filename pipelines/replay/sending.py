@@ -1,8 +1,7 @@
 """Sends departures to the server, one request each, many under way at once.
 
 A departure is asked about until it is answered: a server that is being started anew refuses
-connections for a while. One that was killed may have answered and not have written it down, so who
-drives the replay has what was answered just before asked again (`pipelines.replay.traffic`).
+connections for a while.
 """
 
 from __future__ import annotations
@@ -49,12 +48,10 @@ class Answer:
     Attributes:
         prediction: The probability that it arrives late.
         version: Of the model that said so.
-        wall_sec: When, on the machine's clock.
     """
 
     prediction: float
     version: int
-    wall_sec: float
 
 
 class SendingError(Exception):
@@ -124,5 +121,4 @@ def _read(reply: bytes) -> Answer:
     return Answer(
         prediction=float(to_array(output).reshape(-1)[0]),
         version=int(response.model_spec.version.value),
-        wall_sec=time.time(),
     )

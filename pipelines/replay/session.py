@@ -40,9 +40,10 @@ from pipelines.replay import (
 )
 from pipelines.replay.days import Period
 from pipelines.replay.departures import Departures
-from pipelines.replay.driver import NAME, Answers, Driver, Listener, Place
+from pipelines.replay.driver import NAME, Driver, Listener, Place
 from pipelines.replay.result import LOOP, Result
 from pipelines.replay.settings import Size
+from pipelines.replay.traffic import Answers
 from pipelines.workspace import REPOSITORY
 
 
@@ -242,7 +243,7 @@ def _result(
     others: Mapping[str, np.ndarray],
     wall_sec: float,
 ) -> Result:
-    answers = driver.answers
+    answers = driver.traffic.answers
     weeks = result.weeks(rows, answers, dict(others))
     bad = driver.bad_push
     return Result(
@@ -256,7 +257,7 @@ def _result(
         bad_push=bad,
         bad_answers=int((answers.version == bad.version).sum()) if bad else 0,
         asked=int((~np.isnan(answers.prediction)).sum()),
-        asked_again=driver.asked_again,
+        asked_again=driver.traffic.asked_again,
         kills={one.name: one.kills for one in (driver.watcher, driver.server)},
         wall_sec=wall_sec,
     )
