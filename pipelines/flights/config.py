@@ -23,7 +23,11 @@ _SKEW = SkewConfig(
     # In tensors an integer cannot be left out.
     absent=(("plane_year", 0), ("plane_seats", 0)),
 )
-_FEEDBACK = FeedbackConfig(label_fn="pipelines.flights.labels.late")
+_FEEDBACK = FeedbackConfig(
+    label_fn="pipelines.flights.labels.late",
+    # Weeks that follow are harder than held-out days of weeks that were trained on: by 0.05 to 0.07.
+    max_auc_drop=0.08,
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

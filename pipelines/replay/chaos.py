@@ -111,10 +111,8 @@ def faults(outcome: Outcome) -> tuple[str, ...]:
     ]
     if labels.matched != labels.served:
         found.append(f"{labels.served - labels.matched} served rows have no label")
-    if labels.windows and labels.served != labels.delivered:
-        found.append(
-            f"{labels.delivered} labels were delivered, {labels.served} rows found in the log"
-        )
+    if labels.served != labels.due:
+        found.append(f"{labels.due} labels were delivered, {labels.served} rows found in the log")
     return tuple(found)
 
 

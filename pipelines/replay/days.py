@@ -106,6 +106,11 @@ def period(first_month: str, last_month: str, days: int | None = None) -> Period
     return Period(known_spans=known, days=coming[:days])
 
 
+def week_of(at_sec: float) -> int:
+    """Returns the week in which a moment lies, from 1; seconds since 1970."""
+    return int((at_sec - BEGINS_SEC) // (DAYS_PER_SPAN * DAY_SEC)) + 1
+
+
 def slice_bounds(day: Day, slices: int) -> tuple[tuple[int, int], ...]:
     """Returns begin and end of equal parts of a day, in seconds since 1970."""
     edges = [day.begins_sec + DAY_SEC * part // slices for part in range(slices + 1)]

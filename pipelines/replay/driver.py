@@ -150,7 +150,7 @@ class Driver:
         self._wanted = labels.wanted_of(config)
         self._state = place.home / "state" / NAME
         self._rollouts = place.workspace.rollout_root(NAME)
-        self.delivered = 0
+        self.delivered: dict[int, int] = {}
         self.bad_push: BadPush | None = None
         self.server = self._process(
             processes.SERVER, "serve", NAME, "--port", str(port), "--rest-port", "0"
@@ -237,7 +237,7 @@ class Driver:
                 now_sec=now_sec,
                 token=f"day{day.number}",
             )
-        self.delivered += len(rows)
+        self.delivered[day.span] = self.delivered.get(day.span, 0) + len(rows)
 
     def _land(self, span: int) -> None:
         """Lets a week appear in the data, as a whole."""

@@ -7,14 +7,15 @@ the driver believes to have seen.
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from components.feedback_join import keys as join_keys
+from components.prediction_log_example_gen import keys as log_keys
 from pipelines.lineage import keys
 from pipelines.lineage.records import History, Run
+from pipelines.replay.days import week_of
 
 if TYPE_CHECKING:
     from ml_metadata.metadata_store.metadata_store import MetadataStore
@@ -113,6 +114,7 @@ class Labels:
 
     Attributes:
         delivered: How many were dropped.
+        due: How many of them belong to windows that were joined.
         windows: How many windows were joined.
         served: Rows that were asked about in them.
         matched: Of these, those whose label was found.
@@ -122,6 +124,7 @@ class Labels:
     """
 
     delivered: int = 0
+    due: int = 0
     windows: int = 0
     served: int = 0
     matched: int = 0
@@ -168,13 +171,13 @@ class Outcome:
         return dataclasses.asdict(self)
 
 
-def read(store: MetadataStore, name: str, *, delivered: int) -> Outcome:
+def read(store: MetadataStore, name: str, *, delivered: Mapping[int, int]) -> Outcome:
     """Reads what became of a pipeline.
 
     Args:
         store: ML Metadata.
         name: Of the pipeline.
-        delivered: How many labels were dropped.
+        delivered: How many labels were dropped, by week.
     """
     from pipelines.continuous import deliveries, ledger
     from pipelines.lineage import graph
@@ -271,35 +274,34 @@ def _version(history: History, run: Run) -> int:
     return max(versions, default=0)
 
 
-def _labels(store: MetadataStore, pipeline: str, delivered: int) -> Labels:
+def _labels(store: MetadataStore, pipeline: str, delivered: Mapping[int, int]) -> Labels:
     """Adds up what the joins counted, of each window the last one."""
     from pipelines.lineage import graph
 
-    if pipeline not in graph.pipelines(store):
-        return Labels(delivered=delivered)
-    history = graph.load(store, pipeline)
-    found: dict[str, Mapping[str, Any]] = {}
-    for artifact in history.of_type("Examples"):
-        if artifact.split_names == (join_keys.SPLIT,):
-            maker = history.maker(artifact.id)
-            window = _window(history, maker.inputs[0].artifact_id) if maker else artifact.uri
-            found[window] = artifact.properties
-    return _added(delivered, list(found.values()))
+    known = pipeline in graph.pipelines(store)
+    examples = graph.load(store, pipeline).of_type("Examples") if known else ()
+    joins = {
+        int(artifact.properties[log_keys.START]): artifact.properties
+        for artifact in examples
+        if artifact.split_names == (join_keys.SPLIT,)
+    }
+    return labels(joins, delivered)
 
 
-def _window(history: History, examples_id: int) -> str:
-    """Names the window of served examples by the parameters of what read them from the log."""
-    maker = history.maker(examples_id)
-    parameters = dict(maker.parameters) if maker else {}
-    return json.dumps(parameters, sort_keys=True, default=str)
+def labels(joins: Mapping[int, Mapping[str, Any]], delivered: Mapping[int, int]) -> Labels:
+    """Returns what became of labels.
 
+    Args:
+        joins: Counts by when the window begins.
+        delivered: Labels by week.
+    """
 
-def _added(delivered: int, joins: Sequence[Mapping[str, Any]]) -> Labels:
     def total(key: str) -> int:
-        return sum(int(one.get(key) or 0) for one in joins)
+        return sum(int(one.get(key) or 0) for one in joins.values())
 
     return Labels(
-        delivered=delivered,
+        delivered=sum(delivered.values()),
+        due=sum(delivered.get(week_of(begin_sec), 0) for begin_sec in joins),
         windows=len(joins),
         served=total(join_keys.SERVED),
         matched=total(join_keys.MATCHED),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.replay.result import LOOP, NEVER, WEEKLY, Result, week_of
+from pipelines.replay.days import week_of
+from pipelines.replay.result import LOOP, NEVER, WEEKLY, Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

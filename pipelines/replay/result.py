@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.replay import scores
-from pipelines.replay.days import BEGINS_SEC, DAY_SEC, DAYS_PER_SPAN
+from pipelines.replay.days import DAY_SEC, week_of
 from pipelines.replay.departures import Departures
 from pipelines.replay.driver import BadPush
 from pipelines.replay.outcome import Outcome, RolledOut, Training
@@ -80,11 +80,6 @@ class Result:
     def retrained_in(self) -> tuple[int, ...]:
         """The weeks in which the loop trained."""
         return tuple(week_of(run.started_sec) for run in self.outcome.retrainings)
-
-
-def week_of(at_sec: float) -> int:
-    """Returns the week in which a moment lies."""
-    return int((at_sec - BEGINS_SEC) // (DAYS_PER_SPAN * DAY_SEC)) + 1
 
 
 def weeks(

@@ -8,6 +8,8 @@ Why the numbers are what they are:
   run takes longest for.
 - `watch`: weeks from New York's midnight on. The log of a week is whole soon after its end, its
   labels a day and a half later.
+- `feedback`: held-out rows share their hours' weather with those that are trained on, so that the
+  AUC of what is served lies 0.03 to 0.05 below the evaluation's even when nothing is wrong.
 - `triggers`: four new weeks are a reason, so are degraded performance and drift; but twenty days
   have to lie between two runs. Skew against the training data is no reason: seasons change.
 - `rollout`: 900 departures a day. A quarter of them, then all. Two sound models, months apart, were
@@ -56,13 +58,11 @@ def settings(data_root: Path, size: Size, seed: int) -> dict[str, Any]:
         "train_buckets": 19,
         "seed": seed,
         "evaluation": {"min_auc": 0.6, "min_slice_auc": 0.5, "max_auc_drop": 0.02},
-        "feedback": {"max_delay_sec": 37 * HOUR_SEC, "min_labels": max(100, 500 // size.thin)},
+        "feedback": {"max_delay_sec": 37 * HOUR_SEC, "max_auc_drop": 0.05},
         "triggers": {
             "new_spans": size.new_spans,
-            "performance": True,
-            "drift": True,
             "skew": False,
-            "cool_down_sec": 20 * DAY_SEC if size.new_spans > 1 else 5 * DAY_SEC,
+            "cool_down_sec": 20 * DAY_SEC,
             "failed_cool_down_sec": DAY_SEC,
             "runs_per_day": 2,
         },
@@ -72,10 +72,9 @@ def settings(data_root: Path, size: Size, seed: int) -> dict[str, Any]:
             "guards": [
                 "error_rate",
                 "prediction_drift max_shift=0.5",
-                "live_metric metric=log_loss max_drop=0.02 min_labels="
-                f"{max(100, 200 // size.thin)}",
+                "live_metric metric=log_loss max_drop=0.02 min_labels=200",
             ],
-            "min_requests": max(20, 400 // size.thin),
+            "min_requests": 400,
         },
         "watch": {
             "tick_sec": 0.2,
@@ -86,14 +85,33 @@ def settings(data_root: Path, size: Size, seed: int) -> dict[str, Any]:
         },
     }
     if size.thin > 1:
-        # Bounds that hold for 900 rows a day would be refused by chance with 45.
-        found["evaluation"] = {"min_auc": 0.0, "min_slice_auc": 0.0, "max_auc_drop": 1.0}
+        for name, changes in _thin().items():
+            found[name] = {**found[name], **changes}
         found["quality_path"] = ""
     if size.epochs is not None:
         found["epochs"] = size.epochs
     if size.trials is not None:
         found["tuner"] = {"max_trials": size.trials, "epochs": 1}
     return found
+
+
+def _thin() -> dict[str, dict[str, Any]]:
+    """Returns what differs where few departures are there.
+
+    Bounds that hold for 900 rows a day would be refused by chance with 45. So no model is refused,
+    each new week is trained on, and live performance is always called degraded: what is done does
+    not hang on chance, and there is something to alert of.
+    """
+    return {
+        "evaluation": {"min_auc": 0.0, "min_slice_auc": 0.0, "max_auc_drop": 1.0},
+        "feedback": {"min_labels": 100, "min_auc": 0.99},
+        "triggers": {"performance": False, "drift": False, "cool_down_sec": 5 * DAY_SEC},
+        "rollout": {
+            "steps": [0.5, 1.0],
+            "guards": ["error_rate", "prediction_drift max_shift=0.9"],
+            "min_requests": 20,
+        },
+    }
 
 
 def to_toml(values: Mapping[str, Any]) -> str:
