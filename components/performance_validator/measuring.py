@@ -22,11 +22,20 @@ from components.performance_validator.findings import (
 )
 from components.performance_validator.scored import Scored
 from components.performance_validator.slices import Key, Slices, Spec, name_of
-from components.performance_validator.verdict import MIN_OF_EACH_CLASS, Sample, Terms, judge
+from components.performance_validator.verdict import (
+    MIN_OF_EACH_CLASS,
+    Baseline,
+    Sample,
+    Terms,
+    judge,
+)
 from components.prediction_log_example_gen import keys as log
+from components.roc.hanley_mcneil import standard_error
 
 # TFMA's area is that of 10,000 thresholds. Where predictions are crowded it is another.
 _AREAS_AGREE = 0.002
+
+_EXAMPLE_COUNT = "example_count"  # as TFMA names it
 
 Numbers = Mapping[str, float]  # of a slice, by metric
 
@@ -135,14 +144,14 @@ def _judged(
     question: Question,
 ) -> Finding:
     sample = sample or Sample(served=_served(question, version), labelled=0, positives=0)
-    baseline = _baseline(question, version, OVERALL, AUC)
+    baseline = _evaluated(question, version, sample)
     judged = judge(sample, area, baseline=baseline, terms=question.terms)
     return Finding(
         version=version,
         value=_finite(numbers.get(AUC, area.value if area else None)),
         interval=_interval(area),
         bound=judged.bound,
-        baseline=baseline,
+        baseline=None if baseline is None else baseline.area,
         status=judged.status,
         reason=judged.reason,
         rows=sample.labelled,
@@ -171,6 +180,22 @@ def _served(question: Question, version: str) -> int:
 
 def _baseline(question: Question, version: str, slice_: str, metric: str) -> float | None:
     return _finite(question.baselines.get(version, {}).get(slice_, {}).get(metric))
+
+
+def _evaluated(question: Question, version: str, sample: Sample) -> Baseline | None:
+    """Returns what the version's evaluation says on all rows.
+
+    It counts rows, not classes; so the share of labels that are 1 is taken to be today's.
+    """
+    area = _baseline(question, version, OVERALL, AUC)
+    if area is None:
+        return None
+    rows = int(_baseline(question, version, OVERALL, _EXAMPLE_COUNT) or 0)
+    share = sample.positives / sample.labelled if sample.labelled else 0.0
+    positives = round(share * rows)
+    if not 0 < positives < rows:
+        return Baseline(area=area)
+    return Baseline(area=area, error=standard_error(area, positives, rows - positives))
 
 
 def _interval(area: Area | None) -> tuple[float, float] | None:

@@ -8,14 +8,18 @@
     900 of 1,000   0.61 to 0.69      no evaluation    NOT_COMPARED   nothing to compare with
 
 The bound is the evaluation's area less what it may drop, and never below the least area that is
-asked for in any case. Where the version has no evaluation that least area can still show that it is
-degraded; that it is fine is then not known.
+asked for in any case. An evaluation of few rows is no more certain than a window of few: the bound
+is lowered by so much that the interval of the difference of both, at the same confidence, decides.
+Where the version has no evaluation the least area can still show that it is degraded; that it is
+fine is then not known.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import math
+import statistics
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -27,6 +31,19 @@ NOT_COMPARED: Final = "NOT_COMPARED"
 
 # With fewer rows of a class the interval, which is a normal one, is not to be relied on.
 MIN_OF_EACH_CLASS: Final = 10
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """What the version's own evaluation measured.
+
+    Attributes:
+        area: Under the ROC curve.
+        error: Its standard error; 0 where that is not known.
+    """
+
+    area: float
+    error: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -75,13 +92,22 @@ class Terms:
         names = [field.name for field in dataclasses.fields(cls)]
         return cls(**{name: given[name] for name in names if name in given})
 
-    def bound(self, baseline: float | None) -> float:
-        """Returns what the area must reach.
+    def bound(self, baseline: Baseline | None, reach: float) -> float:
+        """Returns what the upper end of the area's interval must reach.
 
         Args:
-            baseline: The area of the evaluation; None where there is none.
+            baseline: Of the evaluation; None where there is none.
+            reach: From the area to the upper end of its interval.
         """
-        return self.min_auc if baseline is None else max(self.min_auc, baseline - self.max_auc_drop)
+        if baseline is None:
+            return self.min_auc
+        # Errors of two independent samples add as squares.
+        both = math.hypot(reach, self._quantile * baseline.error)
+        return max(self.min_auc, baseline.area - self.max_auc_drop - (both - reach))
+
+    @property
+    def _quantile(self) -> float:
+        return statistics.NormalDist().inv_cdf((1 + self.confidence) / 2)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -119,19 +145,21 @@ class Judgement:
     bound: float | None = None
 
 
-def judge(sample: Sample, area: Area | None, *, baseline: float | None, terms: Terms) -> Judgement:
+def judge(
+    sample: Sample, area: Area | None, *, baseline: Baseline | None, terms: Terms
+) -> Judgement:
     """Decides on one version in one window.
 
     Args:
         sample: How many rows there are.
         area: Of the rows that are labelled; None where it cannot be told.
-        baseline: The area of the version's own evaluation; None where there is none.
+        baseline: Of the version's own evaluation; None where there is none.
         terms: What it is held to.
     """
     lacking = _lacking(sample, terms)
     if lacking or area is None:
         return Judgement(status=NOT_COMPARED, reason=lacking or "expected an area, received none")
-    bound = terms.bound(baseline)
+    bound = terms.bound(baseline, area.high - area.value)
     measured = f"{area.value:.4f} ({area.low:.4f} to {area.high:.4f})"
     if area.high < bound:
         held = _held(bound, baseline, terms)
@@ -172,7 +200,9 @@ def _lacking(sample: Sample, terms: Terms) -> str:
     return ""
 
 
-def _held(bound: float, baseline: float | None, terms: Terms) -> str:
-    if baseline is None or bound > baseline - terms.max_auc_drop:
+def _held(bound: float, baseline: Baseline | None, terms: Terms) -> str:
+    if baseline is None or bound == terms.min_auc:
         return f"{bound:.4f}, which is asked for in any case"
-    return f"{bound:.4f}, the evaluation's {baseline:.4f} less {terms.max_auc_drop:g}"
+    slack = baseline.area - terms.max_auc_drop - bound
+    unsure = f" and {slack:.4f} for its own error" if round(slack, 4) else ""
+    return f"{bound:.4f}, the evaluation's {baseline.area:.4f} less {terms.max_auc_drop:g}{unsure}"

@@ -11,6 +11,7 @@ from components.performance_validator.verdict import (
     DEGRADED,
     NOT_COMPARED,
     OK,
+    Baseline,
     Sample,
     Terms,
     judge,
@@ -42,7 +43,8 @@ def area(low: float, high: float) -> Area:
     ],
 )
 def test_only_an_interval_that_is_wholly_below_is_degraded(low, high, baseline, status, bound):
-    found = judge(ENOUGH, area(low, high), baseline=baseline, terms=TERMS)
+    evaluated = None if baseline is None else Baseline(area=baseline)
+    found = judge(ENOUGH, area(low, high), baseline=evaluated, terms=TERMS)
     assert found.status == status
     assert found.bound == pytest.approx(bound)
 
@@ -58,27 +60,27 @@ def test_only_an_interval_that_is_wholly_below_is_degraded(low, high, baseline, 
     ],
 )
 def test_too_little_is_never_judged_however_bad_it_looks(sample, reason):
-    found = judge(sample, area(0.1, 0.2), baseline=0.7, terms=TERMS)
+    found = judge(sample, area(0.1, 0.2), baseline=Baseline(area=0.7), terms=TERMS)
     assert (found.status, found.bound) == (NOT_COMPARED, None)
     assert reason in found.reason
 
 
 def test_without_an_area_nothing_is_judged():
-    assert judge(ENOUGH, None, baseline=0.7, terms=TERMS).status == NOT_COMPARED
+    assert judge(ENOUGH, None, baseline=Baseline(area=0.7), terms=TERMS).status == NOT_COMPARED
 
 
 def test_half_of_the_labels_are_half():
     sample = Sample(served=1000, labelled=500, positives=100)
-    assert judge(sample, area(0.7, 0.75), baseline=0.7, terms=TERMS).status == OK
+    assert judge(sample, area(0.7, 0.75), baseline=Baseline(area=0.7), terms=TERMS).status == OK
 
 
 def test_reasons_name_what_was_expected():
-    found = judge(ENOUGH, area(0.61, 0.66), baseline=0.7, terms=TERMS)
+    found = judge(ENOUGH, area(0.61, 0.66), baseline=Baseline(area=0.7), terms=TERMS)
     assert found.reason == (
         "expected at least 0.6800, the evaluation's 0.7000 less 0.02, received 0.6350 "
         "(0.6100 to 0.6600)"
     )
-    found = judge(ENOUGH, area(0.5, 0.55), baseline=0.61, terms=TERMS)
+    found = judge(ENOUGH, area(0.5, 0.55), baseline=Baseline(area=0.61), terms=TERMS)
     assert "0.6000, which is asked for in any case" in found.reason
 
 
@@ -102,3 +104,21 @@ def test_terms_are_those_of_a_configuration_and_other_fields_are_passed_over():
 def test_terms_out_of_range_are_refused(name, value):
     with pytest.raises(ValueError, match=name):
         Terms.of({name: value})
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "bound"),
+    [
+        (0.0, DEGRADED, 0.68),
+        # Half widths of 0.03, the window's, and 1.96 x 0.0204 = 0.04, the evaluation's, make one of
+        # 0.05: the bound is 0.02 lower.
+        (0.0204085, OK, 0.66),
+        (1.0, OK, 0.60),  # an evaluation that says nothing leaves the least that is asked for
+    ],
+)
+def test_an_evaluation_of_few_rows_is_not_taken_for_certain(
+    error: float, status: str, bound: float
+) -> None:
+    evaluated = Baseline(area=0.70, error=error)
+    found = judge(ENOUGH, area(0.605, 0.665), baseline=evaluated, terms=TERMS)
+    assert (found.status, found.bound) == (status, pytest.approx(bound, abs=1e-4))
