@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test venv lock protos lint format build test-stack clean
+.PHONY: help run test replay venv lock protos lint format build test-stack clean
 
 # The Python of .venv where there is one; else the first that starts and can make a virtual
 # environment (a pyenv shim exists for each version, but not each of them starts); else the one whose
@@ -22,6 +22,9 @@ run: venv ## Train, judge and push the taxi model
 
 test: venv ## Run the tests
 	@$(VENV)/python -m pytest -q --durations=15 $(ARGS)
+
+replay: venv ## Replay a year of flights against the loop and the server (under 45 minutes)
+	@$(VENV)/ringway replay flights --from 2013-01 --to 2013-12 $(ARGS)
 
 venv: ## Make .venv ready; at once when it is
 	@$(PYTHON) setup/bootstrap.py

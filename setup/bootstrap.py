@@ -38,6 +38,11 @@ DOOMED = ".venv.old"
 STAMP = ".ringway-stack"
 LOCK_FILE = ".venv.lock"
 RUN_IMPORTS = (
+    "pipelines.cli.watch",
+    "pipelines.feedback.pipeline",
+    "pipelines.flights.model",
+    "pipelines.flights.tuning",
+    "pipelines.skew.pipeline",
     "pipelines.standard",
     "pipelines.taxi.model",
     "pipelines.taxi.tuning",
