@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 PERFORMANCE = "performance"
 _OF_SKEW: tuple[Literal["skew", "drift"], ...] = ("skew", "drift")
-_FED_WRONGLY = ("schema", "feature", "comparator")
+_FED_WRONGLY = ("schema", "feature")
 _FEATURES_NAMED = 3
 
 

@@ -31,6 +31,12 @@ def finding(kind: str, status: str, feature: str = "temp", *, optional: bool = F
             id="fed wrongly",
         ),
         pytest.param(
+            [finding("schema", "OK"), finding("comparator", "ALARM")],
+            "OK",
+            "ALARM",
+            id="moved, by a threshold of the schema",
+        ),
+        pytest.param(
             [finding("schema", "OK"), finding("prediction", "ALARM")],
             "OK",
             "ALARM",
