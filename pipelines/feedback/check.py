@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.check_results import history_of, result_folder
 from pipelines.config import PipelineConfig, to_dict
 from pipelines.feedback import planning
 from pipelines.feedback.names import VALIDATOR, pipeline_name
@@ -21,7 +22,6 @@ from pipelines.feedback.plans import Plan
 from pipelines.runners.local import runner
 from pipelines.runners.local.report import Progress, RunReport
 from pipelines.skew import periods
-from pipelines.skew.check import history_of, result_folder
 from pipelines.workspace import Workspace
 
 if TYPE_CHECKING:

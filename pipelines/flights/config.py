@@ -25,7 +25,8 @@ _SKEW = SkewConfig(
 )
 _FEEDBACK = FeedbackConfig(
     label_fn="pipelines.flights.labels.late",
-    # Weeks that follow are harder than held-out days of weeks that were trained on: by 0.05 to 0.07.
+    # Weeks that follow are harder than the held-out rows of weeks that were trained on, by 0.05 to
+    # 0.07.
     max_auc_drop=0.08,
 )
 

@@ -104,12 +104,17 @@ def _thin() -> dict[str, dict[str, Any]]:
     """
     return {
         "evaluation": {"min_auc": 0.0, "min_slice_auc": 0.0, "max_auc_drop": 1.0},
-        "feedback": {"min_labels": 100, "min_auc": 0.99},
-        "triggers": {"performance": False, "drift": False, "cool_down_sec": 5 * DAY_SEC},
+        "feedback": {"min_labels": 120, "min_auc": 0.99},
+        # So long that a week is judged before the next is trained on, which ends its alert.
+        "triggers": {
+            "performance": False,
+            "drift": False,
+            "cool_down_sec": 9 * DAY_SEC - HOUR_SEC,
+        },
         "rollout": {
             "steps": [0.5, 1.0],
             "guards": ["error_rate", "prediction_drift max_shift=0.9"],
-            "min_requests": 20,
+            "min_requests": 10,
         },
     }
 

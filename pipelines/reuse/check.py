@@ -14,10 +14,10 @@ import dataclasses
 import importlib
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines import data_folder
+from pipelines.check_results import result_folder
 from pipelines.config import PipelineConfig
 from pipelines.lineage import graph
 from pipelines.lineage.store import open_store
@@ -144,7 +144,7 @@ def _evaluate(
     report = runner.run(
         pipeline_name(config.name), make, workspace, options=options, progress=progress, now=now
     )
-    folder = _result_folder(workspace, report)
+    folder = result_folder(workspace, report, SELECTOR, "choice")
     if folder is None:
         because = f"train: older versions could not be evaluated: {report.outcome.reason}"
         return Answer(version=None, because=because, run=report)
@@ -152,20 +152,6 @@ def _evaluate(
 
     measured = findings.from_json((folder / keys.FINDINGS_FILE).read_text(encoding="utf-8"))
     return Answer(version=measured.chosen, because=measured.because, run=report, findings=measured)
-
-
-def _result_folder(workspace: Workspace, report: RunReport) -> Path | None:
-    """Returns the folder of the choice, or None where the node did not end well."""
-    ids = [node.execution_id for node in report.nodes if node.id == SELECTOR]
-    if not ids or ids[0] is None:
-        return None
-    from pipelines.runners.local import evidence
-
-    outputs = evidence.outputs_of(open_store(workspace.metadata_url), ids[0])
-    for _, artifact in outputs.get("choice", ()):
-        if Path(artifact.uri).is_dir():
-            return Path(artifact.uri)
-    return None
 
 
 def _nothing_to_ask(found: Candidates) -> str:

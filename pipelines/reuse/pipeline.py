@@ -22,9 +22,8 @@ from tfx.types.channel_utils import union
 
 from components.arrow_example_gen import ArrowExampleGen
 from components.version_selector.component import VersionSelector
-from pipelines import example_splits
+from pipelines import check_nodes, example_splits
 from pipelines.config import PipelineConfig
-from pipelines.lineage.store import connection_config
 from pipelines.reuse.names import SELECTOR, SPLIT, pipeline_name
 from pipelines.tabular.columns import transformed_name
 from pipelines.workspace import Workspace
@@ -66,7 +65,10 @@ def over_versions(config: PipelineConfig, workspace: Workspace, plan: Plan) -> P
             "" if plan.span is None else f"{plan.span}:{plan.span}"
         ),
     )
-    importers = [_importer(version, uri) for version, uri in sorted(plan.artifacts.items())]
+    importers = [
+        check_nodes.importer(uri, standard_artifacts.PushedModel, f"Version{version}")
+        for version, uri in sorted(plan.artifacts.items())
+    ]
     selector = VersionSelector(
         examples=newest.outputs["examples"],
         models_folder=workspace.model_root(config.name),
@@ -81,21 +83,7 @@ def over_versions(config: PipelineConfig, workspace: Workspace, plan: Plan) -> P
         min_metric=config.evaluation.min_auc,
     ).with_id(SELECTOR)
     nodes: list[BaseNode] = [newest, *importers, selector]
-    return Pipeline(
-        pipeline_name=name,
-        pipeline_root=str(workspace.pipeline_root(name)),
-        components=nodes,
-        enable_cache=True,
-        metadata_connection_config=connection_config(workspace.metadata_url),
-        beam_pipeline_args=list(config.beam_args),
-    )
-
-
-def _importer(version: int, uri: str) -> Importer:
-    made: Importer = Importer(
-        source_uri=uri, artifact_type=standard_artifacts.PushedModel, reimport=False
-    ).with_id(f"Version{version}")
-    return made
+    return check_nodes.assembled(config, workspace, name, nodes)
 
 
 def _together(importers: list[Importer]) -> channel.BaseChannel | None:
