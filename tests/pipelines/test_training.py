@@ -17,7 +17,10 @@ from pipelines.workspace import Workspace
 
 def ready(config: PipelineConfig) -> Training:
     return Training(
-        module="pipelines.taxi.pipeline", asked=config, config=config, data=DataFolder(files=(), columns=())
+        module="pipelines.taxi.pipeline",
+        asked=config,
+        config=config,
+        data=DataFolder(files=(), columns=()),
     )
 
 
