@@ -173,10 +173,13 @@ def _trains(departures: Departures, buckets: Sequence[int]) -> np.ndarray:
 
 def _trained(rows: Raw, which: np.ndarray, request: Request) -> Callable[[np.ndarray], np.ndarray]:
     """Trains on some rows, and returns a function that predicts others."""
+    import keras
+
     from pipelines.flights.task import TASK
     from pipelines.tabular import network
     from pipelines.tabular.dataset import Rows
 
+    keras.utils.clear_session()  # of the model before, which Keras would keep
     quantiles = edges(rows.numeric[which], COLUMNS.quantile_buckets)
 
     def inputs(some: np.ndarray) -> Rows:

@@ -263,7 +263,7 @@ class Driver:
         began = time.monotonic()
         known = heartbeat.read(self._state)
         restarts = 0
-        while not _looked_since(known, heartbeat.read(self._state), now_sec):
+        while not looked_since(known, heartbeat.read(self._state), now_sec):
             restarts += self.watcher.ensure()
             self._kill_the_loop(time.monotonic() - began)
             if restarts > _RESTARTS or time.monotonic() - began > _TICK_TIMEOUT_SEC:
@@ -300,7 +300,7 @@ class Driver:
             self.server.ensure()
             order = orders.read(self._rollouts)
             if order is None or any(
-                _in_force(order, report) for report, _ in reports.read_all(self._rollouts)
+                in_force(order, report) for report, _ in reports.read_all(self._rollouts)
             ):
                 return
             time.sleep(_POLL_SEC)
@@ -368,7 +368,7 @@ def day_part(part: int) -> int:
     return slice_bounds(Day(0), SLICES)[part][0] - Day(0).begins_sec
 
 
-def _looked_since(known: Heartbeat | None, beat: Heartbeat | None, now_sec: float) -> bool:
+def looked_since(known: Heartbeat | None, beat: Heartbeat | None, now_sec: float) -> bool:
     """Whether a look ended that began when the clock said so, and after `known` was read."""
     if beat is None or beat.began_clock < now_sec:
         return False
@@ -378,7 +378,7 @@ def _looked_since(known: Heartbeat | None, beat: Heartbeat | None, now_sec: floa
     return beat.tick >= known.tick + (2 if known.began_clock >= now_sec else 1)
 
 
-def _in_force(order: orders.Order, report: reports.Report) -> bool:
+def in_force(order: orders.Order, report: reports.Report) -> bool:
     """Whether a server does what is ordered."""
     loaded = set(order.versions) <= set(report.available)
     if order.plan is None or order.state is None:

@@ -121,4 +121,5 @@ def test_an_evaluation_of_few_rows_is_not_taken_for_certain(
 ) -> None:
     evaluated = Baseline(area=0.70, error=error)
     found = judge(ENOUGH, area(0.605, 0.665), baseline=evaluated, terms=TERMS)
-    assert (found.status, found.bound) == (status, pytest.approx(bound, abs=1e-4))
+    assert found.status == status
+    assert found.bound == pytest.approx(bound, abs=1e-4)

@@ -80,7 +80,7 @@ def test_a_process_that_has_ended_is_started_again(home: Path) -> None:
 
 def test_a_command_that_fails_tells_where_its_words_are(tmp_path: Path) -> None:
     environment = processes.environment(tmp_path, tmp_path / "clock")
-    with pytest.raises(RingwayError, match="exit code 1") as caught:
-        processes.ringway(("runs", "flihgts"), environment, tmp_path / "log")
+    with pytest.raises(RingwayError, match="exit code 2") as caught:
+        processes.ringway(("run", "flihgts"), environment, tmp_path / "log")
     assert str(tmp_path / "log") in caught.value.remedy
     assert "flihgts" in (tmp_path / "log").read_text()
