@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -137,7 +138,8 @@ class _Watcher:
         from pipelines.continuous import moments
 
         self._heard.append(text)
-        print(f"{moments.utc(self._clock())}  {text}", file=self._terminal, flush=True)
+        with contextlib.suppress(OSError):  # who reads along may be gone, or the disk full
+            print(f"{moments.utc(self._clock())}  {text}", file=self._terminal, flush=True)
 
     def look(self) -> bool:
         """Looks once; returns whether all that was to be done could be."""
@@ -155,20 +157,20 @@ class _Watcher:
             said=tuple(self._heard),
             went_well=look is not None and look.went_well,
         )
-        heartbeat.write(beat, self._state)
+        try:
+            heartbeat.write(beat, self._state)
+        except OSError as error:  # a full disk is no reason to end
+            self.say(f"trouble: no sign of life could be written: {error}")
+            return False
         return beat.went_well
 
     def go_on(self, rest_sec: float) -> None:
-        """Looks again and again, until it is interrupted."""
-        while True:
+        """Looks again and again, until it is interrupted or the workspace's code changes."""
+        # A run is recorded with the code on disk, so that has to be what runs.
+        while _code_stamp() == self._code:
             self.look()
             time.sleep(rest_sec)
-            if _code_stamp() != self._code:
-                # What runs is recorded with the code on disk, so that has to be what runs.
-                self.say("the workspace's code has changed: starts anew")
-                os.execv(
-                    sys.executable, [sys.executable, "-m", "pipelines.cli.main", *sys.argv[1:]]
-                )
+        self.say("the workspace's code has changed: starts anew")
 
     def _tried(self) -> Look | None:
         """Looks once. What goes wrong is told, and tried again in the next look."""
@@ -214,4 +216,11 @@ def _ask(config: PipelineConfig, workspace: Workspace, reason: str) -> None:
 def _code_stamp() -> int:
     """Returns a number that changes when a module of the workspace does."""
     files = (path for name in _CODE for path in (REPOSITORY / name).rglob("*.py"))
-    return hash(tuple(sorted((str(path), path.stat().st_mtime_ns) for path in files)))
+    return hash(tuple(sorted((str(path), _changed_ns(path)) for path in files)))
+
+
+def _changed_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:  # removed just now, as by `git pull`
+        return 0

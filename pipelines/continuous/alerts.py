@@ -19,8 +19,9 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from pipelines.continuous import moments
-from pipelines.continuous.snapshot import RunRecord, Snapshot, Verdict
+from pipelines.continuous import moments, retry
+from pipelines.continuous.policy import TriggerPolicy
+from pipelines.continuous.snapshot import Claim, RunRecord, Snapshot, Verdict
 from pipelines.lineage.keys import RunState
 
 DRIFT, SKEW, DEGRADED = "drift", "skew", "degraded"
@@ -100,8 +101,8 @@ class Channel(Protocol):
         """
 
 
-def seen(snapshot: Snapshot, pipeline: str) -> tuple[Alert, ...]:
-    """Returns the alerts that a snapshot gives reason for.
+def seen(snapshot: Snapshot, pipeline: str, policy: TriggerPolicy) -> tuple[Alert, ...]:
+    """Returns the alerts that a snapshot gives reason for, by a policy that says what is given up.
 
     They have to be kept before a decision is: that takes the bad windows along, after which they
     are no longer seen.
@@ -119,7 +120,12 @@ def seen(snapshot: Snapshot, pipeline: str) -> tuple[Alert, ...]:
         for run in snapshot.runs
         if run.decision_id and run.state in _KINDS_OF_RUNS
     ]
-    return tuple(windows + runs)
+    given_up = [
+        _of_decision(pipeline, claim)
+        for claim in snapshot.claims
+        if retry.is_given_up(snapshot, policy, claim)
+    ]
+    return tuple(windows + runs + given_up)
 
 
 def rolled_back(
@@ -154,6 +160,17 @@ def _of_windows(snapshot: Snapshot, pipeline: str, kind: str, streak: Sequence[V
         subject=first.evidence,
         text=f"{pipeline}: {what}{served} in window {first.window}{cause}",
         raised_sec=snapshot.now_sec,
+    )
+
+
+def _of_decision(pipeline: str, claim: Claim) -> Alert:
+    return Alert(
+        pipeline=pipeline,
+        kind=FAILED,
+        subject=claim.decision_id,
+        text=f"{pipeline}: the decision to run ({claim.trigger}) was given up: its runs were "
+        "killed too often, or its watcher is silent",
+        raised_sec=claim.decided_sec,
     )
 
 

@@ -59,7 +59,7 @@ class Patience:
 
     first_wait_sec: float = 10.0
     longest_wait_sec: float = 3_600.0
-    max_attempts: int = 20
+    max_attempts: int = 100  # more than fit into `max_age_sec`
     max_age_sec: float = 3 * 86_400.0
     in_doubt_after_sec: float = 120.0
 

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from components.arrow_example_gen import patterns
 from pipelines import data_folder, training
 from pipelines.config import PipelineConfig
 from pipelines.continuous import judging, ledger, new_data
@@ -112,15 +113,19 @@ class LocalEdges:
             config,
             self._workspace,
             serving_version=int(serving),
-            span=max(numbers),
+            span=max(numbers) if patterns.has_spans(config.input_pattern) else None,
             progress=self._progress(),
             now=self.now,
         )
         return Reuse(version=answer.version, because=answer.because)
 
-    def deploy(self, store: MetadataStore, version: int, decision: Decision) -> str:
-        """Asks for the rollout of an older version, once for each decision; returns its id."""
-        return self._rollouts.deploy(store, version, decision.id)
+    def deployed(self, store: MetadataStore, decision: Decision) -> int | None:
+        """Returns the older version whose rollout a decision asked for, if it did."""
+        return self._rollouts.deployed(store, decision.id)
+
+    def deploy(self, store: MetadataStore, version: int, decision: Decision) -> None:
+        """Asks for the rollout of an older version, once for each decision."""
+        self._rollouts.deploy(store, version, decision.id)
 
     def _judge(self) -> Judge:
         config = self._config

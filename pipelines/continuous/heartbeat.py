@@ -44,9 +44,13 @@ def write(beat: Heartbeat, folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=f".{FILE}.", dir=folder)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(dataclasses.asdict(beat), file, ensure_ascii=False)
-    Path(name).replace(folder / FILE)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(dataclasses.asdict(beat), file, ensure_ascii=False)
+        Path(name).replace(folder / FILE)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def read(folder: Path) -> Heartbeat | None:

@@ -21,7 +21,8 @@ from components.prediction_log_example_gen.windows import Range, between
 from pipelines.config import PipelineConfig
 from pipelines.continuous.snapshot import PerformanceVerdict, SkewVerdict, Verdict
 from pipelines.continuous.windows import Window
-from pipelines.runners.local.report import Progress
+from pipelines.lineage.keys import RunState
+from pipelines.runners.local.report import Progress, RunReport
 from pipelines.skew import served_log
 from pipelines.workspace import Workspace
 from serving.request_log.shard_names import ShardName
@@ -93,8 +94,7 @@ class Judge:
             self.config, self.workspace, question, progress=self.progress, now=self.clock
         )
         if answer.findings is None:
-            assert answer.run is not None
-            raise CheckFailedError(f"the check of skew failed: {answer.run.outcome.reason}")
+            raise _not_ended_well("skew", answer.run)
         report = "" if answer.folder is None else str(answer.folder)
         return tuple(
             Judged(
@@ -125,8 +125,7 @@ class Judge:
             now=self.clock,
         )
         if answer.findings is None:
-            assert answer.run is not None
-            raise CheckFailedError(f"the check of performance failed: {answer.run.outcome.reason}")
+            raise _not_ended_well("performance", answer.run)
         report = "" if answer.folder is None else str(answer.folder)
         return (Judged(verdict=performance_verdict(window, answer.findings), report=report),)
 
@@ -135,6 +134,13 @@ class Judge:
         period: Range = between(1, window.start_sec, window.end_sec)
         if self.log.is_dir() and (names := unfinished(self.log, None, period)):
             served_log.wait_until_finished(self.log, names)
+
+
+def _not_ended_well(kind: str, run: RunReport | None) -> BaseException:
+    assert run is not None
+    if run.outcome.state == RunState.CANCELLED:
+        return KeyboardInterrupt()  # who stops a check means the loop
+    return CheckFailedError(f"the check of {kind} failed: {run.outcome.reason}")
 
 
 def skew_verdict(

@@ -8,6 +8,7 @@ is what lets one of two watchers win:
     ringway_alert      PIPELINE/ID                an alert
     ringway_delivery   PIPELINE/ID/CHANNEL/3      the third attempt to deliver it by a channel
     ringway_verdict    PIPELINE/KIND/WINDOW       what was judged of a window of requests
+    ringway_attempt    PIPELINE/KIND/WINDOW/2     the second time that this could not be done
 """
 
 from pipelines.lineage import keys as lineage_keys
@@ -17,6 +18,7 @@ REQUEST_TYPE = "ringway_request"
 ALERT_TYPE = "ringway_alert"
 DELIVERY_TYPE = "ringway_delivery"
 VERDICT_TYPE = "ringway_verdict"
+ATTEMPT_TYPE = "ringway_attempt"
 
 # On all of them.
 PIPELINE = "ringway_pipeline"

@@ -177,6 +177,30 @@ def answer(store: MetadataStore, pipeline: str, decision_id: str, text_: str) ->
     raise ValueError(f"expected a decision of {pipeline}, received {decision_id!r}")
 
 
+def record_failure(
+    store: MetadataStore, pipeline: str, decision: Decision, *, now_sec: float, reason: str
+) -> None:
+    """Records a run that could not begin, as one that failed: it is told and tried again as such.
+
+    Raises:
+        MetadataError: ML Metadata does not take it.
+    """
+    contexts = unique_contexts.of_pipeline(store, lineage_keys.RUN_CONTEXT, pipeline)
+    number_ = sum(text(one, keys.DECISION_ID) == decision.id for one in contexts) + 1
+    values: dict[str, unique_contexts.Value] = {
+        lineage_keys.RUN_PIPELINE: pipeline,
+        lineage_keys.RUN_STATE: RunState.FAILED,
+        lineage_keys.RUN_REASON: unique_contexts.cut(reason),
+        lineage_keys.RUN_STARTED: float(now_sec),
+        lineage_keys.RUN_FINISHED: float(now_sec),
+        lineage_keys.RUN_TRIGGER: decision.trigger,
+        lineage_keys.RUN_NODES: "{}",
+        **run_properties(decision),
+    }
+    name = f"{pipeline}-{decision.id}-{number_}"
+    unique_contexts.create(store, lineage_keys.RUN_CONTEXT, name, values, token=name)
+
+
 def run_properties(decision: Decision) -> dict[str, unique_contexts.Value]:
     """Returns what a run has to record from its first moment on, as custom properties.
 

@@ -11,7 +11,7 @@ A look (`Loop.tick`) goes through these steps, in this order:
    for a rollout.
 6. `deliver`: alerts that are due go out.
 
-Nothing is remembered from one look to the next but how often a check has failed. Whoever is killed
+Nothing that matters is remembered from one look to the next. Whoever is killed
 in a step finds, started again, the step before it done and this one open; which is why each step
 writes what it did under a name that can be written once.
 
@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
@@ -53,6 +52,7 @@ class RolledBack:
     rollout_id: str
     version: str
     reason: str
+    at_sec: float
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -116,8 +116,11 @@ class Edges(Protocol):
     def reuse(self, serving: str, spans: Iterable[Span]) -> Reuse:
         """Chooses an older version, if one does better on the newest data."""
 
-    def deploy(self, store: MetadataStore, version: int, decision: Decision) -> str:
-        """Asks for the rollout of an older version, once for each decision; returns its id."""
+    def deployed(self, store: MetadataStore, decision: Decision) -> int | None:
+        """Returns the older version whose rollout a decision asked for, if it did."""
+
+    def deploy(self, store: MetadataStore, version: int, decision: Decision) -> None:
+        """Asks for the rollout of an older version, once for each decision."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -160,7 +163,7 @@ class Loop:
         self._edges = edges
         self._owner = owner
         self._channels = channels
-        self._failures: Counter[tuple[str, str]] = Counter()
+        self._given_up: frozenset[str] = frozenset()
         self._troubles: list[str] = []
         self._said = ""
 
@@ -173,6 +176,14 @@ class Loop:
         """
         self._troubles = []
         store = self._edges.open_store()
+        try:
+            look = self._look(store)
+        finally:
+            # What is to be told goes out whatever else fails.
+            self._deliver(store)
+        return dataclasses.replace(look, troubles=tuple(self._troubles))
+
+    def _look(self, store: MetadataStore) -> Look:
         rollouts = self._conduct(store)
         self._judge(store)
         snapshot = self._snapshot(store, rollouts)
@@ -180,12 +191,11 @@ class Loop:
         decision = decide(snapshot, self._config.triggers)
         self._tell(decision)
         look = self._act(store, snapshot, decision)
-        if look.run is not None or look.reused is not None:
+        if decision.run:
             # The alert of a run that was refused, and the rollout of one that was not.
             rollouts = self._conduct(store)
             self._alert(store, self._snapshot(store, rollouts), rollouts)
-        self._deliver(store)
-        return dataclasses.replace(look, troubles=tuple(self._troubles))
+        return look
 
     def _conduct(self, store: MetadataStore) -> Rollouts:
         rollouts = self._edges.conduct(store)
@@ -220,11 +230,21 @@ class Loop:
     def _judge_window(self, store: MetadataStore, kind: str, window: Window) -> None:
         try:
             found = self._edges.judge(kind, window)
-        except (CheckFailedError, RingwayError) as error:
-            why = f"{kind} of {window.name} could not be checked: {error}"
-            self._trouble(why)
-            self._failures[kind, window.name] += 1
-            if self._failures[kind, window.name] < _CHECK_ATTEMPTS:
+        except BusyError as error:
+            self._edges.say(f"waits: {error}")
+            return
+        except Exception as error:  # noqa: BLE001  (whatever fails here must not hold up the rest)
+            why = f"{kind} of {window.name} could not be checked: {_words(error)}"
+            self._trouble(why, error)
+            failed = verdict_log.count_failure(
+                store,
+                self._config.name,
+                kind,
+                window.name,
+                why=why,
+                token=self._edges.token(),
+            )
+            if failed < _CHECK_ATTEMPTS:
                 return
             found = judging.not_judged(kind, window, why)
         # Skew comes last: where its verdict is kept, that of drift is.
@@ -255,8 +275,8 @@ class Loop:
     def _new_spans(self, store: MetadataStore) -> tuple[Span, ...]:
         try:
             return self._edges.new_spans(store)
-        except RingwayError as error:
-            self._trouble(f"the data could not be looked at: {error}")
+        except Exception as error:  # noqa: BLE001  (other reasons to run still count)
+            self._trouble(f"the data could not be looked at: {_words(error)}", error)
             return ()
 
     def _alert(self, store: MetadataStore, snapshot: Snapshot, rollouts: Rollouts) -> None:
@@ -267,11 +287,11 @@ class Loop:
                 rollout_id=one.rollout_id,
                 version=one.version,
                 reason=one.reason,
-                now_sec=snapshot.now_sec,
+                now_sec=one.at_sec,
             )
             for one in rollouts.rolled_back
         ]
-        seen: list[Alert] = [*alerts.seen(snapshot, name), *back]
+        seen: list[Alert] = [*alerts.seen(snapshot, name, self._config.triggers), *back]
         for alert in seen:
             if deliveries.post(store, alert, token=self._edges.token()):
                 self._edges.say(f"alert: {alert.text}")
@@ -279,28 +299,38 @@ class Loop:
     def _act(self, store: MetadataStore, snapshot: Snapshot, decision: Decision) -> Look:
         if not decision.run or not self._is_ours(store, snapshot, decision):
             return Look(decision=decision)
-        older = self._older(snapshot, decision)
         try:
-            if older is not None and older.version is not None:
-                return self._reused(store, decision, older.version, older.because)
+            version = self._older(store, snapshot, decision)
+            if version is not None:
+                return Look(decision=decision, reused=version)
             report = self._edges.run(decision)
         except BusyError as error:
             self._edges.say(f"waits: {error}")
             return Look(decision=decision)
-        except RingwayError as error:
-            self._trouble(f"the decision could not be carried out: {error}")
+        except Exception as error:  # noqa: BLE001  (a decision that nobody can carry out must end)
+            self._failed(store, snapshot, decision, error)
             return Look(decision=decision)
         self._edges.say(f"run {report.run_id} ended: {report.outcome.state}")
         if report.outcome.state == RunState.CANCELLED:
             raise KeyboardInterrupt
         return Look(decision=decision, run=report)
 
-    def _reused(self, store: MetadataStore, decision: Decision, version: int, because: str) -> Look:
-        rollout = self._edges.deploy(store, version, decision)
-        text = f"version {version} is rolled out again ({rollout}): {because}"
-        ledger.answer(store, self._config.name, decision.id, text)
-        self._edges.say(text)
-        return Look(decision=decision, reused=version)
+    def _failed(
+        self, store: MetadataStore, snapshot: Snapshot, decision: Decision, error: Exception
+    ) -> None:
+        """Tells of a decision that could not be carried out, and sees that it counts as a failure.
+
+        Where the runner has recorded how its run ended, that is enough.
+        """
+        why = _words(error)
+        self._trouble(f"the decision could not be carried out: {why}", error)
+        name = self._config.name
+        runs = ledger.read(store, name, owner=self._owner, is_running=False).runs
+        mine = [run for run in runs if run.decision_id == decision.id]
+        before = [run for run in snapshot.runs if run.decision_id == decision.id]
+        if len(mine) == len(before) or mine[-1].state != RunState.FAILED:
+            now_sec = self._edges.now()
+            ledger.record_failure(store, name, decision, now_sec=now_sec, reason=why)
 
     def _is_ours(self, store: MetadataStore, snapshot: Snapshot, decision: Decision) -> bool:
         """Takes a decision, unless it was taken before and only has to be carried out."""
@@ -316,20 +346,40 @@ class Loop:
             token=self._edges.token(),
         )
 
-    def _older(self, snapshot: Snapshot, decision: Decision) -> Reuse | None:
-        """Looks for an older version; a decision whose run had begun is not turned round."""
+    def _older(self, store: MetadataStore, snapshot: Snapshot, decision: Decision) -> int | None:
+        """Rolls an older version out, if one is to be taken; returns which.
+
+        A decision whose run had begun is not turned round, and one that was answered so before a
+        kill is not asked again.
+        """
         began = any(run.decision_id == decision.id for run in snapshot.runs)
         if not self._config.rollout.reuse or decision.trigger not in _REUSING or began:
             return None
+        deployed = self._edges.deployed(store, decision)
+        if deployed is not None:
+            return self._answered(store, decision, deployed, "as was decided before a restart")
         if not snapshot.serving_version:
             return None
         try:
             found = self._edges.reuse(snapshot.serving_version, snapshot.new_spans)
+        except BusyError:
+            raise
         except RingwayError as error:
             self._trouble(f"older versions could not be looked at: {error}")
             return None
         self._edges.say(f"older versions: {found.because}")
-        return found
+        if found.version is None:
+            return None
+        self._edges.deploy(store, found.version, decision)
+        return self._answered(store, decision, found.version, found.because)
+
+    def _answered(
+        self, store: MetadataStore, decision: Decision, version: int, because: str
+    ) -> int:
+        text = f"version {version} is rolled out again: {because}"
+        ledger.answer(store, self._config.name, decision.id, text)
+        self._edges.say(text)
+        return version
 
     def _deliver(self, store: MetadataStore) -> None:
         report = deliveries.deliver(
@@ -341,6 +391,10 @@ class Loop:
         )
         if report.failed:
             self._trouble(f"{report.failed} alert(s) did not go out; they are tried again")
+        for text in report.given_up:
+            if text not in self._given_up:
+                self._trouble(f"an alert did not go out, and is not tried again: {text}")
+        self._given_up = frozenset(report.given_up)
 
     def _tell(self, decision: Decision) -> None:
         """Says what was decided, where it is something else than the last time."""
@@ -349,10 +403,16 @@ class Loop:
             self._edges.say(text)
         self._said = text
 
-    def _trouble(self, text: str) -> None:
-        _LOGGER.warning("%s", text)
+    def _trouble(self, text: str, error: Exception | None = None) -> None:
+        _LOGGER.warning("%s", text, exc_info=error)
         self._troubles.append(text)
         self._edges.say(f"trouble: {text}")
+
+
+def _words(error: Exception) -> str:
+    """Returns what is told of an error; a fault of our own is told with its type."""
+    expected = isinstance(error, CheckFailedError | RingwayError)
+    return str(error) if expected else f"{type(error).__name__}: {error}"
 
 
 def _told(verdict: Verdict) -> str:

@@ -2,7 +2,8 @@
 
 A pipeline whose pattern has spans is given a new folder or file for each; one has to appear as a
 whole (written elsewhere and then renamed). Numbers grow with time: older ones than the newest that
-was trained on are no news, unless in a new version.
+was trained on are no news, unless in a new version. Where the pattern has no versions, one is made
+of the files' sizes and times.
 
 A pipeline without spans has one span, number 0, whose version changes with its files.
 """
@@ -18,7 +19,9 @@ from components.arrow_example_gen import patterns
 from pipelines import data_files
 from pipelines.config import PipelineConfig
 from pipelines.continuous.snapshot import Span
+from pipelines.errors import DataError
 from pipelines.lineage import data_uses
+from pipelines.lineage.keys import RunState
 from pipelines.lineage.records import ArtifactRecord, History
 
 _NANOSECONDS = 1_000_000_000
@@ -31,11 +34,15 @@ def trained_on(history: History | None) -> tuple[ArtifactRecord, ...]:
         return ()
     found: dict[int, ArtifactRecord] = {}
     for run in history.runs:
+        # The data of a run that broke down after its training is still to be learned from.
+        if run.state == RunState.FAILED:
+            continue
         links = [link for one in history.executions_in(run.name) for link in one.outputs]
         if not history.linked(links, type_name=data_uses.MODEL):
             continue
         for examples in history.linked(links, type_name=data_uses.EXAMPLES):
             if data_uses.is_ingested(history, examples):
+                found.pop(examples.id, None)  # from the cache: the newest all the same
                 found[examples.id] = examples
     return tuple(found.values())
 
@@ -59,12 +66,17 @@ def new_spans(config: PipelineConfig, trained: Sequence[ArtifactRecord]) -> tupl
     newest = max(known, default=-1)
     names = (path.relative_to(root).as_posix() for path in _paths(root, config.input_pattern))
     return tuple(
-        Span(
-            number=number, version=version or 0, rows=_rows(_of_span(root, config, number, version))
-        )
+        _span(number, version, _of_span(root, config, number, version))
         for number, version in sorted(patterns.find(config.input_pattern, names).items())
         if _is_new(number, version, newest, known)
     )
+
+
+def _span(number: int, version: int | None, files: Sequence[Path]) -> Span:
+    if version is None:
+        # So that a span whose files are mended is news again.
+        version = zlib.crc32(_fingerprint(files).encode())
+    return Span(number=number, version=version, rows=_rows(files))
 
 
 def _is_new(number: int, version: int | None, newest: int, known: Mapping[int, int | None]) -> bool:
@@ -114,4 +126,7 @@ def _identity(path: Path) -> tuple[int, int]:
 
 @functools.lru_cache(maxsize=4096)  # the same files are looked at in every tick
 def _rows_of(path: Path, _size: int, _changed_ns: int) -> int:
-    return data_files.count_rows(path, _ROWS_COUNTED)
+    try:
+        return data_files.count_rows(path, _ROWS_COUNTED)
+    except DataError:
+        return 1  # a run that reads it says what is wrong with it

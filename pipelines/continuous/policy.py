@@ -41,7 +41,7 @@ class TriggerPolicy:
         retries: How often a run that failed is tried again.
         max_interruptions: How many runs of one decision may be killed before it counts as failed.
         claim_expires_sec: After how long a run that another watcher decided on, and that shows no
-            sign of life, is given up.
+            sign of life, is given up; longer than any run takes.
     """
 
     on_demand: bool = True
@@ -61,7 +61,7 @@ class TriggerPolicy:
     runs_per_day: PositiveInt = 4
     retries: Count = 1
     max_interruptions: PositiveInt = 25
-    claim_expires_sec: Seconds = 21_600.0
+    claim_expires_sec: Seconds = 86_400.0
 
     def __post_init__(self) -> None:
         typed_values.check_fields(self)

@@ -68,35 +68,39 @@ class RollingOut:
             happened=tuple(map(str, conducted.events)),
             rolled_back=tuple(
                 RolledBack(
-                    rollout_id=event.rollout_id, version=str(event.candidate), reason=event.because
+                    rollout_id=event.rollout_id,
+                    version=str(event.candidate),
+                    reason=event.because,
+                    at_sec=event.at_sec,
                 )
                 for event in conducted.past
                 if event.kind == events.ROLLED_BACK
             ),
         )
 
-    def deploy(self, store: MetadataStore, version: int, decision_id: str) -> str:
-        """Asks for the rollout of an older version; returns its id.
+    def deployed(self, store: MetadataStore, decision_id: str) -> int | None:
+        """Returns the older version whose rollout a decision asked for, if it did."""
+        for rollout in records.read(store, self._config.name).rollouts:
+            if rollout.origin == _origin(decision_id):
+                return rollout.plan.candidate_version
+        return None
 
-        Asked again for the same decision, as after a kill, it returns the rollout that is there.
+    def deploy(self, store: MetadataStore, version: int, decision_id: str) -> None:
+        """Asks for the rollout of an older version.
 
         Raises:
             UsageError: The version is gone or serves already, or another rollout runs.
             MetadataError: ML Metadata cannot be used.
         """
-        origin = f"reused by decision {decision_id}"
-        for rollout in records.read(store, self._config.name).rollouts:
-            if rollout.origin == origin:
-                return rollout.plan.id
-        return starting.start(
+        starting.start(
             store,
             self._model,
             version,
             self._config.rollout,
-            origin=origin,
+            origin=_origin(decision_id),
             clock=self._clock,
             token=self._token,
-        ).plan.id
+        )
 
     def _serving(self) -> str:
         """Returns the version that answers, as servers are told or else choose by themselves."""
@@ -108,3 +112,7 @@ class RollingOut:
             return str(order.serves)
         versions = self._model.on_disk
         return str(max(versions)) if versions else ""
+
+
+def _origin(decision_id: str) -> str:
+    return f"reused by decision {decision_id}"

@@ -272,8 +272,8 @@ class Snapshot:
         """Returns the bad verdicts that stand, the oldest first: those since the last good one.
 
         What could not be compared neither counts nor clears. Left aside are verdicts on versions
-        that no longer serve, on windows that ended before the last blessed model was trained, and
-        those that were acted on.
+        that no longer serve (where that is not known: on windows that ended before the last blessed
+        model was trained), and those that were acted on.
         """
         standing: list[Verdict] = []
         for verdict in sorted(verdicts, key=lambda one: one.ended_sec, reverse=True):
@@ -285,9 +285,10 @@ class Snapshot:
         return tuple(reversed(standing))
 
     def _concerns(self, verdict: Verdict) -> bool:
-        known = self.serving_version and verdict.model_version
-        is_current = not known or self.serving_version == verdict.model_version
-        return is_current and verdict.ended_sec > self.last_blessed_sec
+        if self.serving_version and verdict.model_version:
+            # A blessed model may have been taken back: what was seen of this one still holds.
+            return self.serving_version == verdict.model_version
+        return verdict.ended_sec > self.last_blessed_sec
 
 
 _STANDINGS = {

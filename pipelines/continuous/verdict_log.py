@@ -53,6 +53,25 @@ def keep(store: MetadataStore, pipeline: str, verdict: Verdict, *, report: str, 
     return unique_contexts.create(store, keys.VERDICT_TYPE, name, values, token=token)
 
 
+def count_failure(
+    store: MetadataStore, pipeline: str, kind: str, window: str, *, why: str, token: str
+) -> int:
+    """Keeps that a check could not be made; returns how often that has happened to the window.
+
+    Raises:
+        MetadataError: ML Metadata does not take it.
+    """
+    prefix = f"{pipeline}/{kind}/{window}/"
+    contexts = unique_contexts.of_pipeline(store, keys.ATTEMPT_TYPE, pipeline)
+    number_ = sum(context.name.startswith(prefix) for context in contexts) + 1
+    values: dict[str, unique_contexts.Value] = {
+        keys.PIPELINE: pipeline,
+        keys.ERROR: unique_contexts.cut(why),
+    }
+    unique_contexts.create(store, keys.ATTEMPT_TYPE, f"{prefix}{number_}", values, token=token)
+    return number_
+
+
 def read(store: MetadataStore, pipeline: str) -> tuple[Verdict, ...]:
     """Returns all verdicts of a pipeline, by the end of their window."""
     contexts = unique_contexts.of_pipeline(store, keys.VERDICT_TYPE, pipeline)

@@ -20,6 +20,7 @@ from pipelines import data_folder
 from pipelines.check_results import result_folder
 from pipelines.config import PipelineConfig
 from pipelines.lineage import graph
+from pipelines.lineage.keys import RunState
 from pipelines.lineage.store import open_store
 from pipelines.reuse import rollbacks
 from pipelines.reuse.candidates import Candidates, candidates
@@ -144,6 +145,8 @@ def _evaluate(
     report = runner.run(
         pipeline_name(config.name), make, workspace, options=options, progress=progress, now=now
     )
+    if report.outcome.state == RunState.CANCELLED:
+        raise KeyboardInterrupt  # who stops this means the loop
     folder = result_folder(workspace, report, SELECTOR, "choice")
     if folder is None:
         because = f"train: older versions could not be evaluated: {report.outcome.reason}"

@@ -74,7 +74,7 @@ def run(store: MetadataStore, folder: Path, decision: Decision, now_sec: float) 
 def tick(store: MetadataStore, folder: Path, spans: int) -> bool:
     """Looks, tells, decides and runs once; returns whether there is more to come."""
     snapshot = look(store, folder)
-    for alert in alerts.seen(snapshot, "flights"):
+    for alert in alerts.seen(snapshot, "flights", POLICY):
         deliveries.post(store, alert, token=token())
     report = deliveries.deliver(
         store,

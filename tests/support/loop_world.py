@@ -50,6 +50,8 @@ class World:
         reusable: The older version that does better; None for none.
         rolled_back: Rollouts that were.
         lives: Touches of the world until it kills the loop; None for no kill.
+        unable: Why no run can begin.
+        failing_look: Whether rollouts cannot be looked at.
     """
 
     folder: Path
@@ -61,8 +63,10 @@ class World:
     reusable: int | None = None
     rolled_back: tuple[RolledBack, ...] = ()
     lives: int | None = None
+    unable: Exception | None = None
+    failing_look: bool = False
     said: list[str] = dataclasses.field(default_factory=list)
-    deployed: list[tuple[int, str]] = dataclasses.field(default_factory=list)
+    rollouts: list[tuple[int, str]] = dataclasses.field(default_factory=list)
     touches: int = 0
 
     def loop(self, **changes: Any) -> Loop:
@@ -98,6 +102,8 @@ class World:
 
     def conduct(self, store: MetadataStore) -> Rollouts:
         self._touch()
+        if self.failing_look:
+            raise OSError("no space left on device")
         return Rollouts(serving="1", rolled_back=self.rolled_back)
 
     def first_request_sec(self) -> float | None:
@@ -117,6 +123,8 @@ class World:
         return False
 
     def run(self, decision: Decision) -> RunReport:
+        if self.unable is not None:
+            raise self.unable
         store = open_store(f"sqlite:///{self.folder / 'metadata.sqlite'}")
         number = len(store.get_contexts_by_type(keys.RUN_CONTEXT)) if self.recorded().runs else 0
         ended = sum(run.state != "INTERRUPTED" for run in self.recorded().runs)
@@ -147,12 +155,14 @@ class World:
         self._touch()
         return Reuse(version=self.reusable, because="it does better")
 
-    def deploy(self, store: MetadataStore, version: int, decision: Decision) -> str:
+    def deployed(self, store: MetadataStore, decision: Decision) -> int | None:
         self._touch()
-        if (version, decision.id) not in self.deployed:
-            self.deployed.append((version, decision.id))
+        return next((version for version, asked in self.rollouts if asked == decision.id), None)
+
+    def deploy(self, store: MetadataStore, version: int, decision: Decision) -> None:
         self._touch()
-        return f"flights-{version}"
+        self.rollouts.append((version, decision.id))
+        self._touch()
 
     def recorded(self) -> ledger.Recorded:
         """Returns what ML Metadata holds."""

@@ -101,6 +101,9 @@ def _set_aside_half_pushed(
         artifact.custom_properties["pushed_version"].string_value
         for artifact in store.get_artifacts_by_type("PushedModel")
     }
+    # What was rolled out is whole, whoever put it there.
+    for rollout in records.read(store, pipeline).rollouts:
+        known |= {str(rollout.plan.candidate_version), str(rollout.plan.stable_version)}
     started_sec = execution.create_time_since_epoch / 1000
     done = []
     for version in sorted(path for path in base.iterdir() if path.name.isdigit()):

@@ -6,6 +6,7 @@ are needed: a rerun with nothing changed is recorded and over in a second (see `
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -226,6 +227,9 @@ class _Run:
             # A fault of the runner itself, such as a full disk under ML Metadata.
             workers.stop()
             self._write_trace(traceback.format_exc())
+            outcome = verdicts.Outcome(state=RunState.FAILED, reason=f"broke down: {error}")
+            with contextlib.suppress(Exception):  # the same fault may forbid to say so
+                self._finish(handle, self._report(outcome, (), ""))
             raise RingwayError(
                 f"The run broke down: {type(error).__name__}: {error}",
                 remedy=f"The trace is in {self._log_root / 'run.log'}.",

@@ -1,13 +1,17 @@
 from typing import Any
 
 import pytest
-from continuous_snapshots import claim, hour, live, run, snapshot, windows
+from continuous_snapshots import claim, live, run, snapshot, windows
 
 from pipelines.continuous import alerts
+from pipelines.continuous.policy import TriggerPolicy
 
 
 def seen(**fields: Any) -> list[tuple[str, str]]:
-    return [(one.kind, one.subject) for one in alerts.seen(snapshot(**fields), "flights")]
+    return [
+        (one.kind, one.subject)
+        for one in alerts.seen(snapshot(**fields), "flights", TriggerPolicy())
+    ]
 
 
 @pytest.mark.parametrize(
@@ -52,15 +56,15 @@ def test_what_there_is_to_tell(fields: dict[str, Any], expected: list[tuple[str,
 
 
 def test_the_words() -> None:
-    [bad] = alerts.seen(snapshot(performance=live("D", "3")), "flights")
+    [bad] = alerts.seen(snapshot(performance=live("D", "3")), "flights", TriggerPolicy())
     assert bad.text == (
         "flights: performance is degraded of version 3 in window w1: auc 0.61 to 0.64, expected at "
         "least 0.66"
     )
-    [drift] = alerts.seen(snapshot(skew=windows("A")), "flights")
+    [drift] = alerts.seen(snapshot(skew=windows("A")), "flights", TriggerPolicy())
     assert drift.text == "flights: drift alarms in window w1: temp"
     refused = run("REJECTED", 1, decision_id="d", trigger="drift", reason="auc: 0.6, bound 0.65")
-    [rejected] = alerts.seen(snapshot(runs=(refused,)), "flights")
+    [rejected] = alerts.seen(snapshot(runs=(refused,)), "flights", TriggerPolicy())
     assert rejected.text == (
         "flights: run flights-1 (drift) ended as REJECTED: auc: 0.6, bound 0.65"
     )
@@ -79,8 +83,21 @@ def test_the_words() -> None:
 
 
 def test_the_same_thing_seen_later_is_the_same_alert() -> None:
-    [first] = alerts.seen(snapshot(5, skew=windows("A")), "flights")
-    [later] = alerts.seen(snapshot(9, skew=windows("AA")), "flights")
+    [first] = alerts.seen(snapshot(5, skew=windows("A")), "flights", TriggerPolicy())
+    [later] = alerts.seen(snapshot(9, skew=windows("AA")), "flights", TriggerPolicy())
     assert first.id == later.id
-    [elsewhere] = alerts.seen(snapshot(5, skew=windows("A")), "taxi")
+    [elsewhere] = alerts.seen(snapshot(5, skew=windows("A")), "taxi", TriggerPolicy())
     assert elsewhere.id != first.id
+
+
+def test_a_decision_whose_runs_were_killed_too_often_is_told() -> None:
+    taken = claim(1, "span:11:1")
+    killed = [run("INTERRUPTED", 1 + n, decision_id=taken.decision_id) for n in range(3)]
+
+    def told(most: int) -> list[str]:
+        policy = TriggerPolicy(max_interruptions=most)
+        seen_now = snapshot(5, claims=(taken,), runs=tuple(killed))
+        return [one.subject for one in alerts.seen(seen_now, "flights", policy)]
+
+    assert told(4) == []
+    assert told(3) == [taken.decision_id]

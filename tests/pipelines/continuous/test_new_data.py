@@ -31,7 +31,24 @@ def trained_on(spans: str, newest: int) -> ArtifactRecord:
 def test_all_spans_are_new_where_nothing_was_trained(tmp_path: Path) -> None:
     found = new_data.new_spans(spans_in(tmp_path, 2, 11), ())
 
-    assert found == (Span(number=2, rows=2), Span(number=11, rows=11))
+    assert [(one.number, one.rows) for one in found] == [(2, 2), (11, 11)]
+
+
+def test_a_span_that_is_mended_is_news_again(tmp_path: Path) -> None:
+    changed = spans_in(tmp_path, 2)
+    [before] = new_data.new_spans(changed, ())
+    (tmp_path / "span-2" / "rows.csv").write_text("a,b\n1,2\n3,4\n5,6\n")
+    [after] = new_data.new_spans(changed, ())
+
+    assert before.evidence != after.evidence
+
+
+def test_a_file_that_cannot_be_read_hides_no_span(tmp_path: Path) -> None:
+    changed = spans_in(tmp_path, 2)
+    (tmp_path / "span-3").mkdir()
+    (tmp_path / "span-3" / "rows.parquet").write_bytes(b"PAR1 and no more")
+
+    assert [one.number for one in new_data.new_spans(changed, ())] == [2, 3]
 
 
 def test_spans_after_the_newest_that_was_trained_on_are_new(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pipelines.continuous.policy import TriggerPolicy
 from pipelines.continuous.snapshot import Claim, Request, RunRecord, Snapshot, Span
 from pipelines.continuous.triggers import Decision, decide, decision_id
 
-POLICY = TriggerPolicy()
+POLICY = TriggerPolicy(claim_expires_sec=6 * 3_600.0)
 SPAN = Span(number=12, version=1, rows=6_100)
 ASKED = Request(id="7f", asked_sec=hour(11), by="ann", reason="new feature")
 
