@@ -1,17 +1,15 @@
 from typing import Any
 
 import pytest
-from continuous_snapshots import claim, live, run, snapshot, windows
+from continuous_snapshots import claim, hour, live, run, snapshot, windows
 
 from pipelines.continuous import alerts
 from pipelines.continuous.policy import TriggerPolicy
 
 
 def seen(**fields: Any) -> list[tuple[str, str]]:
-    return [
-        (one.kind, one.subject)
-        for one in alerts.seen(snapshot(**fields), "flights", TriggerPolicy())
-    ]
+    found = alerts.seen(snapshot(**fields), "flights", TriggerPolicy())
+    return [(one.kind, one.subject) for one in found]
 
 
 @pytest.mark.parametrize(

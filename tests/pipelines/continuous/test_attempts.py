@@ -45,9 +45,8 @@ def attempts(state: DeliveryState, number: int = 1) -> tuple[Attempt, ...]:
     ],
 )
 def test_what_to_do(tried: tuple[Attempt, ...], now: float, resend: bool, step: Step) -> None:
-    decided, why = next_step(
-        ALERT, tried, now_sec=now, resend_in_doubt=resend, patience=Patience(max_attempts=20)
-    )
+    patience = Patience(max_attempts=20)
+    decided, why = next_step(ALERT, tried, now_sec=now, resend_in_doubt=resend, patience=patience)
     assert decided is step
     assert bool(why) == (step in {Step.WAIT, Step.GIVE_UP})
 

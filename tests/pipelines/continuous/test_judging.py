@@ -76,42 +76,77 @@ def test_the_cause_names_the_worst_features_once() -> None:
     assert judging.skew_verdict("drift", WINDOW, found, "").cause == "a, b, c and 2 more"
 
 
+KNOWN = "auc 0.6 to 0.7, expected at least 0.65"
+
+
 @pytest.mark.parametrize(
     ("versions", "status", "version", "cause"),
     [
+        pytest.param({"3": ("OK", 900, 900)}, "OK", "3", KNOWN, id="one"),
+        pytest.param({"3": ("OK", 900, None)}, "OK", "3", KNOWN, id="nobody counted the answers"),
         pytest.param(
-            {"3": ("OK", 900)}, "OK", "3", "auc 0.6 to 0.7, expected at least 0.65", id="one"
-        ),
-        pytest.param(
-            {"3": ("DEGRADED", 100), "4": ("OK", 800)},
+            {"3": ("DEGRADED", 100, 100), "4": ("OK", 800, 800)},
             "OK",
             "4",
-            "auc 0.6 to 0.7, expected at least 0.65",
+            KNOWN,
             id="a candidate that was taken back says nothing of the one that serves",
         ),
         pytest.param(
-            {"3": ("DEGRADED", 900), "4": ("NOT_COMPARED", 10)},
+            {"3": ("DEGRADED", 900, 900), "4": ("NOT_COMPARED", 10, 10)},
             "DEGRADED",
             "3",
-            "auc 0.6 to 0.7, expected at least 0.65",
+            KNOWN,
             id="degraded",
+        ),
+        pytest.param(
+            {"3": ("OK", 600, 600), "4": ("NOT_COMPARED", 100, 1000)},
+            "NOT_COMPARED",
+            "4",
+            "too few",
+            id="the one that answered most has few labels",
+        ),
+        pytest.param(
+            {"3": ("OK", 600, 600), "4": ("DEGRADED", 500, 1000)},
+            "DEGRADED",
+            "4",
+            KNOWN,
+            id="the one that answered most has fewer labels and is degraded",
+        ),
+        pytest.param(
+            {"3": ("OK", 40, 40), "4": ("NOT_COMPARED", 35, 35), "5": ("NOT_COMPARED", 25, 25)},
+            "NOT_COMPARED",
+            "3",
+            "auc of version 4: too few",
+            id="most is not known to be well",
+        ),
+        pytest.param(
+            {"3": ("NOT_COMPARED", 900, 900), "4": ("DEGRADED", 100, 100)},
+            "NOT_COMPARED",
+            "3",
+            "too few",
+            id="a candidate that is degraded does not tell of the other",
         ),
         pytest.param({}, "NOT_COMPARED", "", "nothing was served", id="nothing"),
     ],
 )
 def test_performance_is_that_of_the_version_that_answered_most(
-    versions: dict[str, tuple[str, int]], status: str, version: str, cause: str
+    versions: dict[str, tuple[str, int, int | None]], status: str, version: str, cause: str
 ) -> None:
+    ranked = performance.rank(
+        performance.Finding(
+            version=name,
+            status=said,
+            rows=rows,
+            served=served,
+            interval=(0.6, 0.7),
+            bound=0.65,
+            reason="too few",
+        )
+        for name, (said, rows, served) in versions.items()
+    )
+    whole = performance.status_of(ranked)
     found = performance.Findings(
-        title="t",
-        status="NOT_COMPARED",
-        cause="nothing was served",
-        findings=tuple(
-            performance.Finding(
-                version=name, status=said, rows=rows, interval=(0.6, 0.7), bound=0.65
-            )
-            for name, (said, rows) in versions.items()
-        ),
+        title="t", status=whole, cause=performance.cause_of(ranked, whole), findings=ranked
     )
 
     verdict = judging.performance_verdict(WINDOW, found)
