@@ -78,7 +78,7 @@ class Executor(BaseBeamExecutor):
         against = exec_properties[keys.AGAINST]
         sides = _Sides(input_dict, exec_properties, schema)
         serving, serving_statistics = sides.serving()
-        baseline, baseline_statistics = sides.baseline()
+        baseline, baseline_statistics = sides.baseline(serving.count)
         mismatches, counts = self._join(sides, settings, schema, exec_properties)
         data = Data(
             schema=schema,
@@ -168,13 +168,14 @@ class _Sides:
 
     def serving(self) -> tuple[Rows, Statistics]:
         """Returns what was served."""
-        return self._read(self._serving, self.serving_paths, 0)
+        return self._read(self._serving, self.serving_paths, 0, self._parameters[keys.MAX_ROWS])
 
-    def baseline(self) -> tuple[Rows | None, Statistics | None]:
+    def baseline(self, serving_rows: int) -> tuple[Rows | None, Statistics | None]:
         """Returns what to compare with; nothing where there is no such artifact."""
         if not self._inputs.get(self._baseline[0]):
             return None, None
-        return self._read(self._baseline, self.baseline_paths, 1)
+        enough = max(_BASELINE_ROWS, _BASELINE_PER_SERVED * serving_rows)
+        return self._read(self._baseline, self.baseline_paths, 1, enough)
 
     def predictions(self, serving: Rows, baseline: Rows | None) -> Column | NotCompared | None:
         """Returns the predictions to compare with, why there are none, or None if not asked."""
@@ -198,7 +199,7 @@ class _Sides:
         )
 
     def _read(
-        self, side: tuple[str, str, str], paths: list[str], number: int
+        self, side: tuple[str, str, str], paths: list[str], number: int, enough: int
     ) -> tuple[Rows, Statistics]:
         given = self._statistics(side)
         names = {feature.name for feature in self._schema.feature}
@@ -207,7 +208,7 @@ class _Sides:
             # The values of columns that the schema does not know are never looked at, save ours.
             wanted=lambda name: name in names or name in _KEPT,
             described=None if given else lambda name: not log.is_extra(name),
-            max_rows=self._parameters[keys.MAX_ROWS],
+            max_rows=min(enough, self._parameters[keys.MAX_ROWS]),
             rng=np.random.default_rng([self._parameters[keys.SEED], number]),
         )
         statistics = given or rows.statistics
@@ -254,6 +255,13 @@ def _spans(artifact: types.Artifact) -> str:
         return f"spans {several}"
     return f"span {artifact.get_int_custom_property(SPAN_PROPERTY_NAME) or artifact.span}"
 
+
+# What is compared with what was served: a random choice of the baseline's rows, where it has many
+# more. The smaller side decides what can be found: with eight times as many rows on the other an
+# effect has to be 6 % larger than with all rows in the world, while every shuffle costs as many as
+# both sides have.
+_BASELINE_ROWS = 50_000
+_BASELINE_PER_SERVED = 8
 
 _KEPT = frozenset({log.SERVED_AT, log.MODEL_VERSION, log.SAMPLING_RATE, log.PREDICTION})
 

@@ -6,6 +6,7 @@ Why the numbers are what they are:
   mean AUC 0.003 to 0.006 above those of the last 8, 12 or 16; how fresh they are matters less.
 - `train_buckets`: with all weeks, one row in twenty is enough to judge by, and judging is what a
   run takes longest for.
+- `skew`: no join by entity. What is asked for departs later, and no training has a row of it.
 - `watch`: weeks from New York's midnight on. The log of a week is whole soon after its end, its
   labels a day and a half later.
 - `feedback`: held-out rows share their hours' weather with those that are trained on, so that the
@@ -58,6 +59,7 @@ def settings(data_root: Path, size: Size, seed: int) -> dict[str, Any]:
         "train_buckets": 19,
         "seed": seed,
         "evaluation": {"min_auc": 0.6, "min_slice_auc": 0.5, "max_auc_drop": 0.02},
+        "skew": {"identifiers": []},
         "feedback": {"max_delay_sec": 37 * HOUR_SEC, "max_auc_drop": 0.05},
         "triggers": {
             "new_spans": size.new_spans,
