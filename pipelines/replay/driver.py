@@ -255,7 +255,7 @@ class Driver:
             before = self._ordered()
             self._await_tick(now_sec)
             self._await_server()
-            if self._ordered() == before:
+            if self._ordered() == before and begun(orders.read(self._rollouts)):
                 return
 
     def _await_tick(self, now_sec: float) -> None:
@@ -376,6 +376,11 @@ def looked_since(known: Heartbeat | None, beat: Heartbeat | None, now_sec: float
         return True
     # Where the clock has said so for longer, the look that was under way does not count.
     return beat.tick >= known.tick + (2 if known.began_clock >= now_sec else 1)
+
+
+def begun(order: orders.Order | None) -> bool:
+    """Whether nothing is ordered that has still to begin."""
+    return order is None or order.state is None or not order.running or order.state.step >= 0
 
 
 def in_force(order: orders.Order, report: reports.Report) -> bool:

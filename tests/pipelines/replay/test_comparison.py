@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import tensorflow as tf
 
 from pipelines.flights.features import COLUMNS
@@ -48,7 +49,7 @@ def test_columns_are_those_of_transform(weeks: Path) -> None:
     np.testing.assert_array_equal(found.ids, np.stack(ids, axis=1))
 
 
-def _type(column: object) -> str:
+def _type(column: pa.ChunkedArray) -> str:
     return {"int64": "int64", "float": "float32"}.get(str(column.type), "string")
 
 
