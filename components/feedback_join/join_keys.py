@@ -21,6 +21,11 @@ def by_request(request_id: str, row: int) -> bytes:
     return f"r{row}\0{request_id}".encode()
 
 
+def is_of_request(key: bytes) -> bool:
+    """Returns whether a key is of a row of a request, and not of an entity."""
+    return key.startswith(b"r")
+
+
 def by_entity(values: Sequence[str]) -> bytes:
     """Returns the key of an entity.
 

@@ -18,6 +18,9 @@ from components.feedback_join.drop_folder import CSV
 
 _PARQUET_MAGIC = b"PAR1"
 
+# What Python's values of Parquet's cells may raise. pyarrow's own are among them.
+_CELL_ERRORS = (ValueError, ArithmeticError, LookupError, TypeError)
+
 Row = tuple[int, Any]  # its line, and its cells or why there are none
 
 
@@ -50,32 +53,44 @@ def cells_of(path: Path, needed: Collection[str]) -> tuple[Sequence[str], list[R
     return rows[0][1], rows[1:]
 
 
+def csv_rows(lines: Sequence[str]) -> Iterator[Row]:
+    """Yields the rows of CSV; of one that is none only its first line is passed over.
+
+    A quote that stands by mistake would else take in all rows up to the next one.
+
+    Args:
+        lines: With their ends.
+    """
+    begin = 0
+    while begin < len(lines):
+        # From here on, without a copy of the rest for each mistake.
+        reader = csv.reader(map(lines.__getitem__, range(begin, len(lines))), strict=True)
+        start = begin
+        try:
+            for cells in reader:
+                begin = start + reader.line_num
+                yield begin, cells
+        except csv.Error as error:
+            begin += 1
+            yield begin, f"no CSV: {error}"
+
+
 def _csv_rows(path: Path) -> Iterator[Row]:
     _check_last_line(path)
     # Bytes that are no UTF-8 spoil the row that they stand in, not the file.
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        reader = csv.reader(file, strict=True)
-        width = -1
-        while True:
-            try:
-                cells = next(reader, None)
-            except csv.Error as error:
-                if "unexpected end of data" in str(error):
-                    raise TornFileError("it ends within quotes") from error
-                if width < 0:
-                    raise UnfitFileError(f"its first line is no CSV: {error}") from error
-                yield reader.line_num, f"no CSV: {error}"
-                continue
-            if cells is None:
-                return
-            if not cells:  # an empty line
-                continue
-            if width < 0:
-                width = len(cells)
-            if len(cells) != width:
-                yield reader.line_num, f"expected {width} cells, received {len(cells)}"
-                continue
-            yield reader.line_num, cells
+        lines = file.readlines()
+    width = -1
+    for line, cells in csv_rows(lines):
+        if width < 0 and isinstance(cells, str):
+            raise UnfitFileError(f"its first line is {cells}")
+        if not cells:  # an empty line
+            continue
+        width = len(cells) if width < 0 else width
+        if isinstance(cells, str) or len(cells) == width:
+            yield line, cells
+        else:
+            yield line, f"expected {width} cells, received {len(cells)}"
 
 
 def _check_last_line(path: Path) -> None:
@@ -103,13 +118,40 @@ def _parquet_rows(path: Path, needed: Collection[str]) -> Iterator[Row]:
             for batch in file.iter_batches(columns=[name for name in header if name in needed]):
                 nothing = [None] * batch.num_rows
                 columns = [
-                    batch.column(name).to_pylist() if name in needed else nothing for name in header
+                    _values(batch.column(name)) if name in needed else nothing for name in header
                 ]
-                yield from enumerate(zip(*columns, strict=True), start=done + 1)
+                yield from enumerate(map(_whole, zip(*columns, strict=True)), start=done + 1)
                 done += batch.num_rows
     # pyarrow raises any of them.
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, OSError, *_CELL_ERRORS) as error:
         raise UnfitFileError(f"it cannot be read as Parquet: {error}") from error
+
+
+class _Spoilt(str):
+    """Why a cell cannot be read."""
+
+    __slots__ = ()
+
+
+def _values(column: Any) -> list[Any]:
+    try:
+        values: list[Any] = column.to_pylist()
+    except _CELL_ERRORS:  # one of them: a time without end, a zone that nobody knows, no UTF-8
+        return [_value(cell) for cell in column]
+    return values
+
+
+def _value(cell: Any) -> Any:
+    try:
+        return cell.as_py()
+    except _CELL_ERRORS as error:
+        return _Spoilt(f"a {cell.type} that cannot be read: {error}")
+
+
+def _whole(cells: tuple[Any, ...]) -> Any:
+    """Returns cells, or why they cannot be read."""
+    spoilt = [cell for cell in cells if isinstance(cell, _Spoilt)]
+    return str(spoilt[0]) if spoilt else cells
 
 
 def _check_magic(path: Path) -> None:

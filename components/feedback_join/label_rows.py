@@ -5,8 +5,8 @@
 
 A row names a request (`row` is 0 where it is not told) or, where it names none, an entity by all of
 its columns. `labelled_at` says when the label was known, in seconds since 1970 or by ISO 8601, UTC
-where it names no zone; where it says nothing, it is when the file was delivered. Empty cells, and
-NaN in Parquet, are no values.
+where it names no zone; eight digits are a date. Where it says nothing, it is when the file was
+delivered. Empty cells, and NaN in Parquet, are no values.
 
 Which files there are is for `drop_folder`, reading them for `label_files`, which label of a row
 counts for `matching`.
@@ -17,6 +17,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import math
+import re
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -31,6 +32,11 @@ from components.prediction_log_example_gen.plan import BYTES, FLOAT, INT
 
 _FLOAT32 = struct.Struct("<f")
 _MAX_SHOWN = 60
+_MAX_ROW_DIGITS = 18  # of a place in a request; more would only take time
+# What lies outside is in milliseconds, or no time at all.
+_FIRST_SEC = 946_684_800  # 2000-01-01
+_END_SEC = 4_102_444_800  # 2100-01-01
+_DATE = re.compile(r"[0-9]{8}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,6 +129,9 @@ def understood(
         return understand(cells)
     except (_CellError, CastError) as error:
         return Unreadable(line, str(error))
+    # Whatever a cell holds, it is the row's fault: an integer of 5,000 digits, say.
+    except (ValueError, ArithmeticError, TypeError) as error:
+        return Unreadable(line, f"it cannot be read: {error}")
 
 
 def reader(
@@ -180,10 +189,10 @@ def _key(
 
 
 def _row(cell: Any) -> int:
-    text = join_keys.as_text(cell)
+    text = repr(cell) if isinstance(cell, bool) else join_keys.as_text(cell)
     if text is None:
         return 0
-    if not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_ROW_DIGITS):
         raise _CellError(f"row: expected a number from 0 on, received {_shown(cell)}")
     return int(text)
 
@@ -240,20 +249,27 @@ def _seconds(cell: Any) -> float | None:
         seconds = _as_seconds(cell)
     except (ValueError, TypeError, OverflowError):
         seconds = math.nan
-    if not 0 <= seconds < math.inf:
+    if not _FIRST_SEC <= seconds < _END_SEC:
         raise _CellError(
-            f"{keys.LABELLED_AT}: expected seconds since 1970, or a time such as "
-            f"2013-07-04T18:00:00Z, received {_shown(cell)}"
+            f"{keys.LABELLED_AT}: expected seconds since 1970, of a time from 2000 to 2099, or a "
+            f"time such as 2013-07-04T18:00:00Z, received {_shown(cell)}"
         )
     return seconds
 
 
 def _as_seconds(cell: Any) -> float:
+    if isinstance(cell, int):
+        cell = str(cell)
     if isinstance(cell, str):
         try:
-            return float(cell)
+            # Eight digits are a date: as seconds they would be one of 1970.
+            if not _DATE.fullmatch(cell):
+                return float(cell)
         except ValueError:
-            cell = datetime.datetime.fromisoformat(cell)
+            pass
+        cell = datetime.datetime.fromisoformat(cell)
+    if isinstance(cell, datetime.date) and not isinstance(cell, datetime.datetime):
+        cell = datetime.datetime.combine(cell, datetime.time())
     if isinstance(cell, datetime.datetime):
         aware = cell if cell.tzinfo else cell.replace(tzinfo=datetime.UTC)
         return aware.timestamp()

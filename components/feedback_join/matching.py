@@ -1,22 +1,33 @@
 """Which of the labels that came for a served row counts. Pure.
 
 A label counts when it was known at most `max_delay_sec` after the request; what is known later is
-late. It may have been known before the request, as clocks differ, but no longer before than that:
-of an entity that comes again, an older label tells of another time.
+late. It may have been known up to a minute before the request, as clocks differ; what is known
+earlier than that tells of another time.
 
-    labels of one row that count            latest              drop
-    one                                     counts              counts
-    the same values, several times          count once          count once
-    different values                        the one last known  none
-    different values, last known at once    none                none
+    labels of one row that count            latest                drop
+    one                                     counts                counts
+    the same values, several times          count once            count once
+    different values                        the one said last     none
+    different values, said last at once     none                  none
+
+Values are as old as the first time that they were said: saying an old label again, as by handing in
+its file once more, changes nothing.
+
+A label of an entity is taken to be of all its requests of the `max_delay_sec` before. Where an
+entity comes again within that time with another outcome, as a customer does, labels have to name
+the request.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
+from typing import Final
 
 from components.feedback_join.keys import LATEST
+
+# How far the clock of who tells labels may be behind the server's.
+CLOCKS_DIFFER_SEC: Final = 60.0
 
 Value = int | float | bytes | None
 Values = tuple[Value, ...]
@@ -42,7 +53,7 @@ class Choice:
     Attributes:
         label: The one that counts, or None.
         late: How many were known too late.
-        early: How many were known too long before.
+        early: How many were known before the request already.
         duplicate: How many said again what another one said.
         contradictory: Whether those in time contradict each other.
     """
@@ -78,32 +89,30 @@ def choose(
     """
     late = early = 0
     first_said: dict[Values, float] = {}
-    last_said: dict[Values, float] = {}
     timely = 0
     for label in labels:
         delay = label.labelled_sec - served_sec
         if delay > max_delay_sec:
             late += 1
-        elif delay < -max_delay_sec:
+        elif delay < -CLOCKS_DIFFER_SEC:
             early += 1
         else:
             timely += 1
             known = label.labelled_sec
             first_said[label.values] = min(known, first_said.get(label.values, known))
-            last_said[label.values] = max(known, last_said.get(label.values, known))
-    winner = _winner(last_said, contradictions)
+    winner = _winner(first_said, contradictions)
     return Choice(
         label=None if winner is None else Known(first_said[winner], winner),
         late=late,
         early=early,
-        duplicate=timely - len(last_said),
-        contradictory=len(last_said) > 1,
+        duplicate=timely - len(first_said),
+        contradictory=len(first_said) > 1,
     )
 
 
-def _winner(last_said: dict[Values, float], contradictions: str) -> Values | None:
-    if len(last_said) > 1 and contradictions != LATEST:
+def _winner(first_said: dict[Values, float], contradictions: str) -> Values | None:
+    if len(first_said) > 1 and contradictions != LATEST:
         return None
-    newest = max(last_said.values(), default=0.0)
-    winners = [values for values, known in last_said.items() if known == newest]
+    newest = max(first_said.values(), default=0.0)
+    winners = [values for values, known in first_said.items() if known == newest]
     return winners[0] if len(winners) == 1 else None

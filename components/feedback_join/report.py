@@ -1,8 +1,10 @@
 """The report on a join: what found each other, what did not, and why. Pure functions.
 
     rows        served = matched + unmatched
-    unmatched   rows without a label that counts: no_label, late, early, contradictory (dropped)
-    labels      rows of the drop files: read = used + orphan + other_times + not_yet
+    unmatched   rows without a label that counts: no_label, late, early, contradictory (dropped),
+                ambiguous
+    labels      rows of the drop files: read = used + orphan + other_times + not_logged + not_yet +
+                ambiguous (named a request whose id other requests had, too)
                 unreadable beside them; of those that found a row: late, early, duplicate (the
                 same said again), each once for every row that it is about; contradictory counts
                 served rows
@@ -20,6 +22,9 @@ that were looked at; labels of other times are told apart from it.
 
 A label may be known a little before its request, so what the time of the end says is not exact: a
 label of an entity that is asked about just after the window counts as an orphan.
+
+Where the log holds a sample of the requests only, a label without a row may be of one that was not
+logged: nothing is an orphan then, and such labels are counted as not_logged.
 """
 
 from __future__ import annotations
@@ -36,8 +41,11 @@ COUNTS: Final = {
     keys.MATCHED: ("rows", "matched"),
     keys.UNMATCHED: ("rows", "unmatched"),
     keys.LATE: ("labels", "late"),
+    keys.EARLY: ("labels", "early"),
+    keys.NOT_YET: ("labels", "not_yet"),
     keys.DUPLICATE: ("labels", "duplicate"),
     keys.CONTRADICTORY: ("labels", "contradictory"),
+    keys.AMBIGUOUS: ("labels", "ambiguous"),
     keys.ORPHAN: ("labels", "orphan"),
     keys.UNREADABLE: ("labels", "unreadable"),
 }

@@ -32,6 +32,9 @@ class ServedRow:
         version: Which answered; "" where that is not known.
         arm: Of a rollout; "" without one.
         order: What rows are sorted by.
+        group: The model and whether no caller got the answer. An id that is in a group twice was
+            used by several requests.
+        sampled: Whether the log that it is of holds a sample of the requests only.
     """
 
     digest: bytes
@@ -40,6 +43,8 @@ class ServedRow:
     version: str
     arm: str
     order: tuple[int, str, int, bytes]
+    group: str
+    sampled: bool
 
 
 def understood(serialized: bytes, identifiers: Sequence[str]) -> ServedRow:
@@ -63,13 +68,18 @@ def understood(serialized: bytes, identifiers: Sequence[str]) -> ServedRow:
     served_sec = _single(features, log.SERVED_AT) or 0
     digest = hashlib.blake2b(serialized, digest_size=16).digest()
     version = _single(features, log.MODEL_VERSION)
+    arm = join_keys.as_text(_single(features, log.ARM)) or ""
+    model = join_keys.as_text(_single(features, log.MODEL)) or ""
     return ServedRow(
         digest=digest,
         served_sec=served_sec,
         join_keys=tuple(found),
         version="" if version is None else str(version),
-        arm=join_keys.as_text(_single(features, log.ARM)) or "",
+        arm=arm,
         order=(served_sec, request_id, row, digest),
+        group=f"{model}\0{arm if arm == log.SHADOW_ARM else ''}",
+        # Other servers' logs may not tell their rate: it is 0 then.
+        sampled=0 < (_single(features, log.SAMPLING_RATE) or 0) < 1,
     )
 
 

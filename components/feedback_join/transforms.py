@@ -24,7 +24,7 @@ from apache_beam.transforms import window
 from apache_beam.utils.windowed_value import WindowedValue
 from tfx.dsl.io import fileio
 
-from components.feedback_join import label_rows, matching, report, served_rows
+from components.feedback_join import join_keys, label_rows, matching, report, served_rows
 from components.feedback_join.drop_folder import NAME, DropFile
 from components.feedback_join.label_files import LabelFileError, TornFileError
 from components.feedback_join.label_rows import Unreadable, Wanted
@@ -37,6 +37,9 @@ MAIN = "main"
 
 # A bucket is sorted in memory; a million rows are 200 MB in each.
 BUCKETS: Final = 8
+
+SAMPLED: Final = -1  # among checksums, which are from 0 on
+_AMBIGUOUS: Final = (0.0, ())  # a label that may be of other rows; no label is without values
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,10 +63,15 @@ class Rules:
     sure_from_sec: float
     sure_until_sec: float
 
-    def unmatched(self, known: Known) -> str:
-        """Returns what a label counts as that is of none of the rows."""
+    def unmatched(self, known: Known, *, sampled: bool) -> str:
+        """Returns what a label counts as that is of none of the rows.
+
+        Args:
+            known: The label.
+            sampled: Whether the log holds a sample of the requests only.
+        """
         if self.sure_from_sec <= known.labelled_sec < self.sure_until_sec:
-            return "orphan"
+            return "not_logged" if sampled else "orphan"
         return "other_times"
 
 
@@ -97,7 +105,7 @@ class ReadLabels(_Counting):
 
         Args:
             element: Which.
-            asked: Checksums of the keys of all rows.
+            asked: Checksums of the keys of all rows, and of a sampled log `SAMPLED`.
         """
         tally = self._tally
         try:
@@ -122,7 +130,7 @@ class ReadLabels(_Counting):
             elif zlib.crc32(key) in asked:
                 yield key, (known.labelled_sec, known.values)
             else:
-                _count_unmatched(key, known, self._rules, tally)
+                _count_unmatched(key, known, self._rules, asked, tally)
 
 
 class Pair(_Counting):
@@ -136,18 +144,30 @@ class Pair(_Counting):
         super().__init__()
         self._rules = rules
 
-    def process(self, element: tuple[bytes, Mapping[str, Iterable[Any]]]) -> Iterator[Any]:
-        """Looks at all rows and labels of a key."""
+    def process(
+        self, element: tuple[bytes, Mapping[str, Iterable[Any]]], asked: frozenset[int]
+    ) -> Iterator[Any]:
+        """Looks at all rows and labels of a key.
+
+        Args:
+            element: They.
+            asked: As of `ReadLabels`.
+        """
         key, found = element
-        rows = sorted(set(found["rows"]))
+        rows = sorted({tuple(row) for row in found["rows"]})
+        digests = [digest for digest, _ in rows]
+        groups = [group for _, group in rows]
+        # Nobody knows which of them a label is of that names the request alone.
+        ambiguous = join_keys.is_of_request(key) and len(set(groups)) < len(groups)
         for labelled_sec, values in found["labels"]:
-            if rows:
-                self._tally.count("labels", "used")
-            else:
+            if not rows:
                 known = Known(labelled_sec, tuple(values))
-                _count_unmatched(key, known, self._rules, self._tally)
-            for digest in rows:
-                yield digest, (labelled_sec, values)
+                _count_unmatched(key, known, self._rules, asked, self._tally)
+                continue
+            name = "ambiguous" if ambiguous else "used"
+            self._tally.count("labels", name, example=_shown(key) if ambiguous else "")
+            for digest in digests:
+                yield digest, _AMBIGUOUS if ambiguous else (labelled_sec, values)
 
 
 class Label(_Counting):
@@ -164,7 +184,9 @@ class Label(_Counting):
     def process(self, element: tuple[bytes, Mapping[str, Iterable[Any]]]) -> Iterator[Any]:
         """Looks at a row, or at several that are the same to the byte, and its labels."""
         digest, found = element
-        labels = [Known(seconds, tuple(values)) for seconds, values in found["labels"]]
+        came = [tuple(label) for label in found["labels"]]
+        labels = [Known(label[0], tuple(label[1])) for label in came if label != _AMBIGUOUS]
+        ambiguous = len(labels) < len(came)
         for serialized in found["rows"]:
             row = served_rows.understood(serialized, ())
             choice = matching.choose(
@@ -173,7 +195,7 @@ class Label(_Counting):
                 max_delay_sec=self._rules.max_delay_sec,
                 contradictions=self._rules.contradictions,
             )
-            _count_choice(row, choice, self._tally)
+            _count_choice(row, choice, self._tally, ambiguous=ambiguous)
             if choice.label is not None:
                 labelled = served_rows.with_label(serialized, choice.label, self._rules.wanted)
                 yield digest[0] % BUCKETS, (row.order, labelled)
@@ -210,8 +232,8 @@ def build(  # noqa: PLR0913  (parts of one pipeline, given by name)
     )
     keyed = rows | "Keys" >> beam.FlatMap(_by_key)
     asked_for = (
-        keyed
-        | "Checksums" >> beam.Map(lambda item: zlib.crc32(item[0]))
+        rows
+        | "Checksums" >> beam.FlatMap(_checksums)
         | "AllChecksums" >> beam.CombineGlobally(_Union())
     )
     labels = (
@@ -226,9 +248,12 @@ def build(  # noqa: PLR0913  (parts of one pipeline, given by name)
     pairs = (
         {"rows": keyed, "labels": labels[MAIN]}
         | "ByKey" >> beam.CoGroupByKey()
-        | "Pair" >> beam.ParDo(Pair(rules)).with_outputs(TALLY, main=MAIN)
+        | "Pair"
+        >> beam.ParDo(Pair(rules), beam.pvalue.AsSingleton(asked_for)).with_outputs(
+            TALLY, main=MAIN
+        )
     )
-    by_digest = rows | "ByDigest" >> beam.Map(lambda item: (item[0], item[2]))
+    by_digest = rows | "ByDigest" >> beam.Map(lambda item: (item[0], item[1]))
     labelled = (
         {"rows": by_digest, "labels": pairs[MAIN]}
         | "ByRow" >> beam.CoGroupByKey()
@@ -267,22 +292,36 @@ class _Union(beam.CombineFn):
 
 def _keyed(serialized: bytes, identifiers: tuple[str, ...]) -> Any:
     row = served_rows.understood(serialized, identifiers)
-    return row.digest, row.join_keys, serialized
+    return row.digest, serialized, row.join_keys, row.group, row.sampled
 
 
-def _by_key(item: Any) -> Iterator[tuple[bytes, bytes]]:
-    digest, found, _ = item
+def _by_key(item: Any) -> Iterator[tuple[bytes, tuple[bytes, str]]]:
+    digest, _, found, group, _ = item
     for key in found:
-        yield key, digest
+        yield key, (digest, group)
 
 
-def _count_unmatched(key: bytes, known: Known, rules: Rules, tally: Tally) -> None:
-    group = rules.unmatched(known)
-    text = key.decode(errors="replace")[1:] if group == "orphan" else ""
-    tally.count("labels", group, example=text.replace("\0", ", "))
+def _checksums(item: Any) -> Iterator[int]:
+    *_, found, _, sampled = item
+    yield from map(zlib.crc32, found)
+    if sampled:
+        yield SAMPLED
 
 
-def _count_choice(row: served_rows.ServedRow, choice: matching.Choice, tally: Tally) -> None:
+def _count_unmatched(
+    key: bytes, known: Known, rules: Rules, asked: frozenset[int], tally: Tally
+) -> None:
+    group = rules.unmatched(known, sampled=SAMPLED in asked)
+    tally.count("labels", group, example=_shown(key) if group == "orphan" else "")
+
+
+def _shown(key: bytes) -> str:
+    return key.decode(errors="replace")[1:].replace("\0", ", ")
+
+
+def _count_choice(
+    row: served_rows.ServedRow, choice: matching.Choice, tally: Tally, *, ambiguous: bool
+) -> None:
     tally.count("rows", "served")
     tally.count("versions", row.version, row.arm, "served")
     for name in ("late", "early", "duplicate"):
@@ -293,7 +332,8 @@ def _count_choice(row: served_rows.ServedRow, choice: matching.Choice, tally: Ta
         tally.count("labels", "contradictory", example=f"request {request_id!r}, row {index}")
     if choice.label is None:
         tally.count("rows", "unmatched")
-        tally.count("unmatched", choice.reason)
+        unknown = ambiguous and choice.reason == "no_label"
+        tally.count("unmatched", "ambiguous" if unknown else choice.reason)
     else:
         tally.count("rows", "matched")
         tally.count("versions", row.version, row.arm, "matched")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from google.protobuf import json_format
@@ -29,6 +29,7 @@ class PerformanceValidatorSpec(ComponentSpec):
         keys.EVAL_CONFIG: ExecutionParameter(type=str),
         keys.LABEL_FN: ExecutionParameter(type=str),
         keys.EVALUATED: ExecutionParameter(type=str),
+        keys.IDENTIFIERS: ExecutionParameter(type=str, optional=True),
         keys.TITLE: ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012
@@ -52,7 +53,7 @@ class PerformanceValidator(BaseComponent):
     SPEC_CLASS = PerformanceValidatorSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (inputs and parameters of the node, given by name)
         self,
         *,
         labelled_examples: channel.BaseChannel,
@@ -61,6 +62,7 @@ class PerformanceValidator(BaseComponent):
         evaluations: channel.BaseChannel | None = None,
         evaluated: Mapping[str, str] | None = None,
         terms: Mapping[str, Any] | None = None,
+        identifiers: Sequence[str] = (),
         title: str = "Live performance",
     ) -> None:
         """Describes the node.
@@ -71,8 +73,10 @@ class PerformanceValidator(BaseComponent):
             label_fn: Import path of a function from arrays by column to an array of 0, 1, or NaN
                 where the label cannot be told.
             evaluations: Of type `ModelEvaluation`, any number: those of the versions that served.
-            evaluated: By URI of an evaluation, the version that it is of.
+            evaluated: By version, the URI of its evaluation.
             terms: What performance is held to: the fields of `verdict.Terms`, by name.
+            identifiers: Columns that together name an entity. Of several answers of a version about
+                one entity the first counts for the area, as they have one label between them.
             title: What is looked at.
 
         Raises:
@@ -93,6 +97,7 @@ class PerformanceValidator(BaseComponent):
                 eval_config=json.dumps(config, sort_keys=True),
                 label_fn=label_fn,
                 evaluated=json.dumps(dict(evaluated or {}), sort_keys=True),
+                identifiers=json.dumps(list(identifiers)),
                 title=title,
             )
         )

@@ -78,7 +78,9 @@ class Executor(BaseExecutor):
         )
         specs = measuring.specs(_slices(given))
         names = {name for spec in specs for name in spec.names}
-        scored = score(_rows(labelled), function(exec_properties[keys.LABEL_FN]), sorted(names))
+        identifiers = json.loads(exec_properties.get(keys.IDENTIFIERS) or "[]")
+        label_fn = function(exec_properties[keys.LABEL_FN])
+        scored = score(_rows(labelled), label_fn, sorted(names), identifiers)
         slices = cut(scored.columns, specs, scored.labels.size)
         config = live_metrics.live_config(given, specs)
         metrics = live_metrics.compute(config, scored.labels, scored.predictions, slices)
@@ -118,7 +120,7 @@ def _rows(labelled: types.Artifact) -> Rows:
     )
 
 
-_KEPT = frozenset({log.MODEL_VERSION, log.ARM, log.PREDICTION})
+_KEPT = frozenset({log.MODEL_VERSION, log.ARM, log.PREDICTION, log.SERVED_AT})
 
 
 def _slices(given: config_pb2.EvalConfig) -> list[Spec]:
@@ -161,8 +163,6 @@ def _baselines(
     evaluations: list[types.Artifact], evaluated: Mapping[str, str], given: config_pb2.EvalConfig
 ) -> dict[str, dict[str, Mapping[str, float]]]:
     others = {spec.name for spec in given.model_specs if spec.is_baseline}
-    return {
-        evaluated[one.uri]: dict(baselines.read(one.uri, others))
-        for one in evaluations
-        if one.uri in evaluated
-    }
+    # What was pushed twice has two versions and one evaluation.
+    read = {uri: dict(baselines.read(uri, others)) for uri in {one.uri for one in evaluations}}
+    return {version: read[uri] for version, uri in evaluated.items() if uri in read}

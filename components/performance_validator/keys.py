@@ -12,7 +12,8 @@ PERFORMANCE = "performance"
 TERMS = "terms"  # JSON: what performance is held to
 EVAL_CONFIG = "eval_config"  # JSON: TFMA's EvalConfig, as Evaluator takes it
 LABEL_FN = "label_fn"
-EVALUATED = "evaluated"  # JSON: the version that an evaluation is of, by the evaluation's URI
+EVALUATED = "evaluated"  # JSON: the URI of the evaluation of a version, by the version
+IDENTIFIERS = "identifiers"  # JSON list: the columns that together name an entity; may be empty
 TITLE = "title"
 
 # What lies in the folder of the performance, beside TFMA's own files.

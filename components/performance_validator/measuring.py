@@ -10,6 +10,8 @@ import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
+
 from components.performance_validator.area import Area, area_of
 from components.performance_validator.findings import (
     AUC,
@@ -86,8 +88,10 @@ def findings_of(
         question: What is asked.
     """
     found = list(_measured(scored, slices, metrics, question))
-    unseen = {version for version, _ in question.served} - {one.version for one in found}
-    found += [_judged(version, None, None, {}, question) for version in sorted(unseen)]
+    known = {version for version, _ in question.served} | set(scored.unusable)
+    for version in sorted(known - {one.version for one in found}):
+        sample = _sample(scored, 0, np.empty(0), version, question)
+        found.append(_judged(version, sample, None, {}, question))
     ranked = rank(found)
     status = status_of(ranked)
     return Findings(
@@ -107,19 +111,24 @@ def _measured(
 ) -> Iterator[Finding]:
     for key in slices.cells:
         rows = slices.rows(key)
-        labels = scored.labels[rows]
+        counted = rows if scored.first is None else rows & scored.first
+        number = int(rows.sum())
+        labels = scored.labels[counted]
         columns = dict(key)
         version, arm = str(columns[log.MODEL_VERSION]), str(columns.get(log.ARM, ""))
-        sample = Sample(
-            served=_served(question, version), labelled=labels.size, positives=int(labels.sum())
-        )
+        sample = _sample(scored, number, labels, version, question)
         area = None
         if sample.rarest >= MIN_OF_EACH_CLASS:
-            area = area_of(labels, scored.predictions[rows], confidence=question.terms.confidence)
+            area = area_of(
+                labels, scored.predictions[counted], confidence=question.terms.confidence
+            )
         numbers = metrics[key]
+        if area is not None and labels.size < number:
+            # TFMA's is of all rows.
+            numbers = {**numbers, AUC: area.value}
         if set(columns) == {log.MODEL_VERSION}:
             yield _judged(version, sample, area, numbers, question)
-            yield from _others(version, "", labels.size, numbers, question)
+            yield from _others(version, "", number, numbers, question)
             continue
         name = name_of(key, without=(log.MODEL_VERSION, log.ARM))
         yield Finding(
@@ -129,21 +138,32 @@ def _measured(
             value=_finite(numbers.get(AUC, area.value if area else None)),
             interval=_interval(area),
             baseline=_baseline(question, version, name, AUC),
-            rows=labels.size,
+            rows=number,
             served=question.served.get((version, arm), 0) if arm else None,
         )
         if arm:
-            yield from _others(version, arm, labels.size, numbers, question)
+            yield from _others(version, arm, number, numbers, question)
+
+
+def _sample(
+    scored: Scored, rows: int, labels: np.ndarray, version: str, question: Question
+) -> Sample:
+    return Sample(
+        served=_served(question, version),
+        labelled=rows,
+        entities=None if scored.first is None else labels.size,
+        positives=int(labels.sum()),
+        unusable=scored.unusable.get(version, 0),
+    )
 
 
 def _judged(
     version: str,
-    sample: Sample | None,
+    sample: Sample,
     area: Area | None,
     numbers: Numbers,
     question: Question,
 ) -> Finding:
-    sample = sample or Sample(served=_served(question, version), labelled=0, positives=0)
     baseline = _evaluated(question, version, sample)
     judged = judge(sample, area, baseline=baseline, terms=question.terms)
     return Finding(
@@ -191,7 +211,7 @@ def _evaluated(question: Question, version: str, sample: Sample) -> Baseline | N
     if area is None:
         return None
     rows = int(_baseline(question, version, OVERALL, _EXAMPLE_COUNT) or 0)
-    share = sample.positives / sample.labelled if sample.labelled else 0.0
+    share = sample.positives / sample.counted if sample.counted else 0.0
     positives = round(share * rows)
     if not 0 < positives < rows:
         return Baseline(area=area)
@@ -210,7 +230,15 @@ def _notes(scored: Scored, found: Sequence[Finding]) -> Iterator[str]:
     if scored.unlabelled:
         yield f"Of {scored.unlabelled:,} rows the label could not be told from what was delivered."
     if scored.unusable:
-        yield f"{scored.unusable:,} rows have no prediction from 0 to 1, and are left out."
+        unusable = sum(scored.unusable.values())
+        yield f"{unusable:,} rows have no prediction from 0 to 1, and are left out."
+    if scored.first is not None and not scored.first.all():
+        repeated = int(np.count_nonzero(~scored.first))
+        yield (
+            f"{repeated:,} of {scored.labels.size:,} labelled rows are about entities that the "
+            "same version had been asked about before. They don't count for the areas, and do for "
+            "the other metrics."
+        )
     apart = [one for one in found if _is_apart(one)]
     if apart:
         yield (

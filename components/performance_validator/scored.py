@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
+from components.performance_validator.entities import first_answers
 from components.performance_validator.slices import Coded
 from components.prediction_log_example_gen import keys as log
 from components.skew_validator.rows import Column, Rows
@@ -32,23 +33,29 @@ class Scored:
         predictions: From 0 to 1, likewise.
         columns: What they are sliced by.
         unlabelled: Rows that were left out since the function does not know their label.
-        unusable: Rows that were left out since their prediction is none from 0 to 1.
+        unusable: Rows that were left out since their prediction is none from 0 to 1, by version.
+        first: Which rows are the version's first answer about their entity, of bool; None where
+            entities are not known.
     """
 
     labels: np.ndarray
     predictions: np.ndarray
     columns: Mapping[str, Coded]
     unlabelled: int = 0
-    unusable: int = 0
+    unusable: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    first: np.ndarray | None = None
 
 
-def score(rows: Rows, label_fn: LabelFn, sliced: Iterable[str]) -> Scored:
+def score(
+    rows: Rows, label_fn: LabelFn, sliced: Iterable[str], identifiers: Sequence[str] = ()
+) -> Scored:
     """Returns the rows whose label and prediction are known.
 
     Args:
         rows: As they were read.
         label_fn: From arrays by column to 0, 1, or NaN where the label cannot be told.
         sliced: Columns to keep beside the version; those that no row has are left out.
+        identifiers: Columns that together name an entity; none where no column does.
 
     Raises:
         LabelsError: The function asks for a column that no row has, or its answer is no such array.
@@ -60,6 +67,7 @@ def score(rows: Rows, label_fn: LabelFn, sliced: Iterable[str]) -> Scored:
     kept = is_known & is_usable
     columns = {name: coded(rows.columns[name]) for name in sliced if name in rows.columns}
     columns[log.MODEL_VERSION] = _versions(columns.get(log.MODEL_VERSION), rows.count)
+    versions = columns[log.MODEL_VERSION]
     return Scored(
         labels=labels[kept],
         predictions=predictions[kept],
@@ -67,7 +75,8 @@ def score(rows: Rows, label_fn: LabelFn, sliced: Iterable[str]) -> Scored:
             name: dataclasses.replace(one, codes=one.codes[kept]) for name, one in columns.items()
         },
         unlabelled=int(np.count_nonzero(~is_known)),
-        unusable=int(np.count_nonzero(is_known & ~is_usable)),
+        unusable=_by_value(versions, is_known & ~is_usable),
+        first=_first(rows, kept, versions, identifiers),
     )
 
 
@@ -137,6 +146,27 @@ def _versions(column: Coded | None, rows: int) -> Coded:
     return Coded(
         codes=np.where(column.codes < 0, unknown, column.codes), values=(*column.values, "")
     )
+
+
+def _first(
+    rows: Rows, kept: np.ndarray, versions: Coded, identifiers: Sequence[str]
+) -> np.ndarray | None:
+    if not identifiers or any(name not in rows.columns for name in identifiers):
+        return None
+    served = rows.columns.get(log.SERVED_AT)
+    return first_answers(
+        [coded(rows.columns[name]).codes[kept] for name in identifiers],
+        versions.codes[kept],
+        np.zeros(int(kept.sum())) if served is None else values(served)[kept],
+    )
+
+
+def _by_value(column: Coded, chosen: np.ndarray) -> dict[str, int]:
+    codes, counts = np.unique(column.codes[chosen], return_counts=True)
+    return {
+        str(column.values[code]): count
+        for code, count in zip(codes.tolist(), counts.tolist(), strict=True)
+    }
 
 
 def _predictions(rows: Rows) -> np.ndarray:

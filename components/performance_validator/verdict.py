@@ -3,6 +3,7 @@
     labels         interval          bound            status
     120 of 500     any               any              NOT_COMPARED   too few
     900 of 2,000   any               any              NOT_COMPARED   fewer than half have a label
+    900 of 1,000   any               any              NOT_COMPARED   20 without a prediction
     900 of 1,000   0.61 to 0.66      0.68             DEGRADED       the whole interval is below
     900 of 1,000   0.61 to 0.69      0.68             OK             chance may explain it
     900 of 1,000   0.61 to 0.69      no evaluation    NOT_COMPARED   nothing to compare with
@@ -31,6 +32,10 @@ NOT_COMPARED: Final = "NOT_COMPARED"
 
 # With fewer rows of a class the interval, which is a normal one, is not to be relied on.
 MIN_OF_EACH_CLASS: Final = 10
+
+# Share of the labelled rows that may be without a usable prediction. What a model fails on is of a
+# kind, so the area of the others says little when it is more.
+MAX_UNUSABLE: Final = 0.01
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -117,17 +122,34 @@ class Sample:
     Attributes:
         served: Rows that were answered.
         labelled: Of these, rows whose label is known.
-        positives: Of these, rows whose label is 1.
+        positives: Of the rows that count, those whose label is 1.
+        unusable: Rows beside them whose label is known, and whose prediction is none from 0 to 1.
+        entities: Entities that the labelled rows are about, of which one row each counts; None
+            where they are not known, and every row counts.
     """
 
     served: int
     labelled: int
     positives: int
+    unusable: int = 0
+    entities: int | None = None
+
+    @property
+    def counted(self) -> int:
+        """Rows that count."""
+        return self.labelled if self.entities is None else self.entities
 
     @property
     def rarest(self) -> int:
-        """Rows of the rarer class."""
-        return min(self.positives, self.labelled - self.positives)
+        """Of the rows that count, those of the rarer class."""
+        return min(self.positives, self.counted - self.positives)
+
+    @property
+    def repeated(self) -> str:
+        """Says that rows were passed over; empty where every row counts."""
+        if self.counted == self.labelled:
+            return ""
+        return f", by the first answer about each of {self.counted:,} entities"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -160,7 +182,7 @@ def judge(
     if lacking or area is None:
         return Judgement(status=NOT_COMPARED, reason=lacking or "expected an area, received none")
     bound = terms.bound(baseline, area.high - area.value)
-    measured = f"{area.value:.4f} ({area.low:.4f} to {area.high:.4f})"
+    measured = f"{area.value:.4f} ({area.low:.4f} to {area.high:.4f}){sample.repeated}"
     if area.high < bound:
         held = _held(bound, baseline, terms)
         return Judgement(
@@ -181,10 +203,22 @@ def judge(
 
 
 def _lacking(sample: Sample, terms: Terms) -> str:
+    with_label = sample.labelled + sample.unusable
+    if sample.unusable > MAX_UNUSABLE * with_label:
+        return (
+            f"expected a prediction from 0 to 1 for all but {MAX_UNUSABLE:.0%} of the labelled "
+            f"rows, received none for {sample.unusable / with_label:.1%} ({sample.unusable:,} of "
+            f"{with_label:,})"
+        )
     if sample.labelled < terms.min_labels:
         return (
             f"expected at least {terms.min_labels:,} rows with a label, received "
             f"{sample.labelled:,} of {sample.served:,}"
+        )
+    if sample.counted < terms.min_labels:
+        return (
+            f"expected labels of at least {terms.min_labels:,} entities, received those of "
+            f"{sample.counted:,}, which {sample.labelled:,} rows are about"
         )
     if sample.labelled < terms.min_labelled_share * sample.served:
         return (
@@ -195,7 +229,8 @@ def _lacking(sample: Sample, terms: Terms) -> str:
     if sample.rarest < MIN_OF_EACH_CLASS:
         return (
             f"expected at least {MIN_OF_EACH_CLASS} rows of each class, received "
-            f"{sample.positives:,} with 1 and {sample.labelled - sample.positives:,} with 0"
+            f"{sample.positives:,} with 1 and {sample.counted - sample.positives:,} with 0"
+            f"{sample.repeated}"
         )
     return ""
 

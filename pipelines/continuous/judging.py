@@ -28,6 +28,7 @@ from pipelines.workspace import Workspace
 from serving.request_log.shard_names import ShardName
 
 if TYPE_CHECKING:
+    from components.performance_validator.findings import Finding as PerformanceFinding
     from components.performance_validator.findings import Findings as PerformanceFindings
     from components.skew_validator.findings import Finding, Findings
 
@@ -173,29 +174,42 @@ def skew_verdict(
 def performance_verdict(window: Window, findings: PerformanceFindings) -> PerformanceVerdict:
     """Returns what a check of performance says of the version that answered most. Pure.
 
+    It is OK only where most of what was answered is known to be: of two versions that share the
+    requests of a window, one that is well says nothing of the other.
+
     Args:
         window: That was checked.
         findings: Of the check.
     """
-    versions = sorted(findings.by_version.values(), key=lambda one: (-one.rows, one.version))
+    versions = sorted(findings.by_version.values(), key=lambda one: (-_answered(one), one.version))
     if not versions:
         [judged] = not_judged(PERFORMANCE, window, findings.cause)
         assert isinstance(judged.verdict, PerformanceVerdict)
         return judged.verdict
     most = versions[0]
-    known = most.status in {"OK", "DEGRADED"}
     status: Literal["OK", "DEGRADED", "NOT_COMPARED"] = "NOT_COMPARED"
-    if known:
-        status = "DEGRADED" if most.status == "DEGRADED" else "OK"
+    why = most.reason
+    if most.status == "DEGRADED":
+        status = "DEGRADED"
+    elif most.status == "OK" and findings.status == "NOT_COMPARED":
+        why = findings.cause
+    elif most.status == "OK":
+        status = "OK"
+    known = status != "NOT_COMPARED"
     return PerformanceVerdict(
         window=window.name,
         ended_sec=window.end_sec,
         status=status,
-        metric=most.metric if known else most.reason,
-        interval=most.interval,
-        bound=most.bound,
+        metric=most.metric if known else why,
+        interval=most.interval if known else None,
+        bound=most.bound if known else None,
         model_version=most.version,
     )
+
+
+def _answered(one: PerformanceFinding) -> int:
+    # Labels may come for one version sooner than for another.
+    return one.rows if one.served is None else one.served
 
 
 def _named(alarms: Collection[Finding]) -> str:

@@ -22,13 +22,13 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from components.feedback_join import matching
+from components.feedback_join import join_keys, matching
 from components.prediction_log_example_gen.keys import SHADOW_ARM
 from components.prediction_log_example_gen.plan import BYTES, kinds_of
 from pipelines import schema_file
@@ -125,7 +125,11 @@ class ArmMetrics:
         return tuple(name for name in noted if name not in self._wanted.columns)
 
     def _truth(
-        self, answers: list[ServedAnswer], arrived: ArrivedLabels, now_sec: float
+        self,
+        answers: list[ServedAnswer],
+        arrived: ArrivedLabels,
+        now_sec: float,
+        ambiguous: Container[tuple[bool, bytes]],
     ) -> tuple[np.ndarray, list[bool]]:
         """Returns 0, 1 or NaN for each answer, and which have labels that are known later."""
         feedback = self._config.feedback
@@ -133,7 +137,8 @@ class ArmMetrics:
         waiting = []
         nothing = (None,) * len(self._wanted.columns)
         for answer in answers:
-            found = [known for key in answer.join_keys for known in arrived[key]]
+            names = [key for key in answer.join_keys if (answer.is_shadow, key) not in ambiguous]
+            found = [known for key in names for known in arrived[key]]
             known_by_now = [known for known in found if known.labelled_sec <= now_sec]
             waiting.append(len(known_by_now) < len(found))
             choice = matching.choose(
@@ -183,6 +188,7 @@ class _Step:
     arrived: ArrivedLabels
     answers: list[ServedAnswer] = dataclasses.field(default_factory=list)
     truth: np.ndarray = dataclasses.field(default_factory=lambda: np.empty(0))
+    _ambiguous: set[tuple[bool, bytes]] = dataclasses.field(default_factory=set)
     _by_key: dict[bytes, list[int]] = dataclasses.field(default_factory=dict)
     _waiting: set[int] = dataclasses.field(default_factory=set)
 
@@ -193,15 +199,33 @@ class _Step:
         begin = len(self.answers)
         self.answers += self.served.new(now_sec)
         for place in range(begin, len(self.answers)):
-            for key in self.answers[place].join_keys:
-                self._by_key.setdefault(key, []).append(place)
-        places = [*sorted(again), *range(begin, len(self.answers))]
-        found, waiting = truth_of([self.answers[place] for place in places], self.arrived, now_sec)
+            again |= self._index(place)
+        places = [*sorted(place for place in again if place < begin)]
+        places += range(begin, len(self.answers))
+        asked = [self.answers[place] for place in places]
+        found, waiting = truth_of(asked, self.arrived, now_sec, self._ambiguous)
         grown = np.full(len(self.answers), math.nan)
         grown[:begin] = self.truth
         grown[places] = found
         self.truth = grown
         self._waiting = {place for place, is_ in zip(places, waiting, strict=True) if is_}
+
+    def _index(self, place: int) -> set[int]:
+        """Takes in an answer; returns those that have the name of a request in common with it.
+
+        An id that several requests used names none of them, as `FeedbackJoin` has it.
+        """
+        answer = self.answers[place]
+        changed: set[int] = set()
+        for key in answer.join_keys:
+            others = self._by_key.setdefault(key, [])
+            if join_keys.is_of_request(key):
+                same = {at for at in others if self.answers[at].is_shadow == answer.is_shadow}
+                if same:
+                    self._ambiguous.add((answer.is_shadow, key))
+                changed |= same
+            others.append(place)
+        return changed
 
     def metrics(self) -> Metrics:
         """Returns the metrics of both arms."""
@@ -226,14 +250,16 @@ class _Step:
 
     def _pairs(self) -> tuple[list[int], list[int]]:
         """Returns the places of answers to the same row: the stable version's, and a shadow's."""
-        shadows: dict[tuple[str, int], int] = {}
-        for place, answer in enumerate(self.answers):
-            if answer.arm == SHADOW_ARM and answer.request_id:
-                shadows[answer.request_id, answer.row] = place
-        pairs = [
-            (place, shadows[answer.request_id, answer.row])
+        shadows = {
+            (answer.request_id, answer.row, answer.inputs): place
             for place, answer in enumerate(self.answers)
-            if answer.arm == STABLE and (answer.request_id, answer.row) in shadows
+            if answer.is_shadow and answer.request_id
+        }
+        asked = [(answer.request_id, answer.row, answer.inputs) for answer in self.answers]
+        pairs = [
+            (place, shadows[asked[place]])
+            for place, answer in enumerate(self.answers)
+            if answer.arm == STABLE and asked[place] in shadows
         ]
         return [stable for stable, _ in pairs], [shadow for _, shadow in pairs]
 

@@ -14,14 +14,15 @@ import dataclasses
 import datetime
 import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from components.feedback_join import drop_folder, keys, label_files, label_rows
+from components.feedback_join import drop_folder, join_keys, keys, label_files, label_rows
 from components.feedback_join.drop_folder import CSV, SUFFIXES
 from components.feedback_join.label_files import LabelFileError, TornFileError
-from components.feedback_join.label_rows import Unreadable, Wanted
+from components.feedback_join.label_rows import Label, Unreadable, Wanted
+from components.feedback_join.matching import Known, Value
 from components.prediction_log_example_gen.plan import kinds_of
 from pipelines import schema_file
 from pipelines.config import PipelineConfig
@@ -36,12 +37,12 @@ class Checked:
 
     Attributes:
         header: Those of their columns that are needed.
-        accepted: The cells of those that can be read.
+        accepted: The cells of those that can be read, as CSV has them.
         refused: The others.
     """
 
     header: tuple[str, ...]
-    accepted: tuple[Sequence[Any], ...]
+    accepted: tuple[Sequence[str], ...]
     refused: tuple[Unreadable, ...]
 
 
@@ -107,7 +108,10 @@ def checked(
     except LabelFileError as error:
         raise _refusal(source, str(error)) from error
     needed = [place for place, name in enumerate(header) if name in label_rows.needed(wanted)]
-    accepted, refused = [], []
+    names = tuple(header[place] for place in needed)
+    read_again = label_rows.reader(names, wanted, now_sec)
+    accepted: list[Sequence[str]] = []
+    refused: list[Unreadable] = []
     for line, cells in rows:
         found = label_rows.understood(understand, line, cells)
         if not isinstance(found, Unreadable) and found.known.labelled_sec > now_sec:
@@ -115,9 +119,14 @@ def checked(
             found = Unreadable(line, reason)
         if isinstance(found, Unreadable):
             refused.append(found)
+            continue
+        written = _written({header[place]: cells[place] for place in needed}, found, wanted)
+        if _read_back(written, read_again) == found:
+            accepted.append(written)
         else:
-            accepted.append([cells[place] for place in needed])
-    names = tuple(header[place] for place in needed)
+            refused.append(
+                Unreadable(line, "it cannot be written as CSV so that it stays the same")
+            )
     return Checked(names, tuple(accepted), tuple(refused))
 
 
@@ -135,14 +144,11 @@ def drop(folder: Path, found: Checked, *, now_sec: float, token: str) -> Path | 
     """
     if not found.accepted:
         return None
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(found.header)
-    writer.writerows([_written(cell) for cell in cells] for cells in found.accepted)
+    text = _as_csv([found.header, *found.accepted])
     try:
         return drop_folder.write(
             folder,
-            text.getvalue().encode(errors="surrogateescape"),
+            text.encode(errors="surrogateescape"),
             now_sec=now_sec,
             token=token,
             suffix=CSV,
@@ -263,16 +269,48 @@ def _dated(
     return new_header, [(line, dated(cells)) for line, cells in rows]
 
 
-def _written(cell: Any) -> Any:
-    """Returns a cell as CSV has it."""
-    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
-        return ""
-    if isinstance(cell, bytes):
-        return cell.decode(errors="surrogateescape")
-    if isinstance(cell, datetime.datetime):
-        aware = cell if cell.tzinfo else cell.replace(tzinfo=datetime.UTC)
-        return aware.isoformat()
-    return cell
+def _written(cells: Mapping[str, Any], label: Label, wanted: Wanted) -> list[str]:
+    """Returns a row's cells as CSV has them: what they were understood as, not how they were given.
+
+    A number that is an identifier, as in a table where some are missing, is written by its digits
+    alone; by any other text it would be another one.
+    """
+    values = dict(zip(wanted.columns, label.known.values, strict=True))
+    return [
+        _label(cell, values[name]) if name in values else _about(name, cell, label.known)
+        for name, cell in cells.items()
+    ]
+
+
+def _about(name: str, cell: Any, known: Known) -> str:
+    if name != keys.LABELLED_AT:
+        return join_keys.as_text(cell) or ""
+    if isinstance(cell, datetime.date):  # or a time, which is one
+        return datetime.datetime.fromtimestamp(known.labelled_sec, datetime.UTC).isoformat()
+    is_nothing = cell is None or (isinstance(cell, float) and math.isnan(cell))
+    return "" if is_nothing else str(cell)
+
+
+def _label(cell: Any, value: Value) -> str:
+    if isinstance(cell, str):
+        return cell
+    if isinstance(value, bytes):
+        return value.decode(errors="surrogateescape")
+    if isinstance(value, float) and value.is_integer():
+        return f"{value:.0f}"
+    return "" if value is None else repr(value)
+
+
+def _read_back(cells: Sequence[str], understand: Callable[[Sequence[Any]], Label]) -> Any:
+    lines = io.StringIO(_as_csv([cells]), newline="").readlines()
+    rows = [row for _, row in label_files.csv_rows(lines)]
+    return label_rows.understood(understand, 0, rows[0]) if len(rows) == 1 else rows
+
+
+def _as_csv(rows: Iterable[Sequence[str]]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def _refusal(source: Path | Iterable[Mapping[str, Any]], reason: str) -> DataError:

@@ -65,6 +65,7 @@ def over_window(config: PipelineConfig, workspace: Workspace, plan: Plan) -> Pip
         eval_config=_eval_config(config),
         label_fn=feedback.label_fn,
         terms=dataclasses.asdict(feedback),
+        identifiers=config.skew.identifiers,
         title=plan.title,
         **inputs,
     ).with_id(VALIDATOR)
@@ -73,16 +74,18 @@ def over_window(config: PipelineConfig, workspace: Workspace, plan: Plan) -> Pip
 
 
 def _evaluations(plan: Plan) -> tuple[list[BaseNode], dict[str, Any]]:
+    # What was pushed twice has two versions and one evaluation.
+    first = {uri: version for version, uri in sorted(plan.evaluations.items(), reverse=True)}
     importers = [
         check_nodes.importer(uri, standard_artifacts.ModelEvaluation, f"evaluation_{version}")
-        for version, uri in plan.evaluations.items()
+        for uri, version in first.items()
     ]
     if not importers:
         return [], {}
     outputs = [one.outputs["result"] for one in importers]
     return importers, {
         keys.EVALUATIONS: outputs[0] if len(outputs) == 1 else channel_utils.union(outputs),
-        keys.EVALUATED: {uri: version for version, uri in plan.evaluations.items()},
+        keys.EVALUATED: dict(plan.evaluations),
     }
 
 

@@ -7,8 +7,9 @@ and the columns that the label function asks for. Labels are for `arrived_labels
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,19 @@ from google.protobuf.message import DecodeError
 
 from components.feedback_join import join_keys
 from components.prediction_log_example_gen import inputs, outputs, windows
+from components.prediction_log_example_gen.casting import CastError, cast
 from components.prediction_log_example_gen.inputs import Row, Served, UnreadableError
+from components.prediction_log_example_gen.keys import SHADOW_ARM
 from components.prediction_log_example_gen.plan import BYTES
 from components.prediction_log_example_gen.shards import Shard, contents, shards_of
 from components.prediction_log_example_gen.tally import Tally
 from serving.wire.messages import PredictionLog
-from serving.wire.signatures import SCORES
 
-_OUTPUTS = {
-    "classify_log": outputs.classify_outputs,
-    "regress_log": outputs.regress_outputs,
+_OUTPUTS: Mapping[str, Callable[[Any, int], outputs.Outputs]] = {
+    "predict_log": outputs.predict_outputs,
+    "classify_log": lambda response, count: outputs.classify_outputs(response.result, count),
+    "regress_log": lambda response, count: outputs.regress_outputs(response.result, count),
+    "multi_inference_log": outputs.multi_outputs,
 }
 
 
@@ -60,6 +64,7 @@ class ServedAnswer:
     Attributes:
         arm: `stable`, `candidate` or `shadow`.
         request_id: Of the request; may be "".
+        inputs: A hash of what was asked.
         row: Place in the request.
         served_sec: When, in whole seconds since 1970.
         prediction: What was answered; NaN where that cannot be told.
@@ -74,6 +79,12 @@ class ServedAnswer:
     prediction: float
     join_keys: tuple[bytes, ...]
     columns: tuple[Any, ...]
+    inputs: bytes = b""
+
+    @property
+    def is_shadow(self) -> bool:
+        """Whether no caller got it."""
+        return self.arm == SHADOW_ARM
 
 
 class ServedAnswers:
@@ -88,12 +99,12 @@ class ServedAnswers:
         self._folder = folder
         self._asked = asked
         self._read: set[str] = set()
-        self._seen: set[tuple[str, str, int]] = set()
+        self._seen: set[tuple[bool, str, int, bytes]] = set()
 
     def new(self, now_sec: float) -> list[ServedAnswer]:
         """Returns the answers in shards that were finished since the last call.
 
-        Of a request that an arm answered twice, as when a caller tries again, the first counts.
+        Of a request that was answered twice, as when a caller tries again, the first answer counts.
 
         Args:
             now_sec: The time, in seconds since 1970.
@@ -105,18 +116,24 @@ class ServedAnswers:
         found: list[ServedAnswer] = []
         for shard in shards_of(self._folder, None, window):
             if shard.path not in self._read:
+                # Whole or not at all: what fails in its midst is read again at the next look.
+                read = list(self._answers(shard))
                 self._read.add(shard.path)
-                found += self._first(shard)
+                found += filter(self._is_first, read)
         return found
 
-    def _first(self, shard: Shard) -> Iterator[ServedAnswer]:
+    def _answers(self, shard: Shard) -> Iterator[ServedAnswer]:
         for _, content in contents(shard, Tally()):
-            for answer in answers_of(content, self._asked):
-                name = answer.arm, answer.request_id, answer.row
-                if answer.request_id and name in self._seen:
-                    continue
-                self._seen.add(name)
-                yield answer
+            yield from answers_of(content, self._asked)
+
+    def _is_first(self, answer: ServedAnswer) -> bool:
+        if not answer.request_id:
+            return True
+        name = answer.is_shadow, answer.request_id, answer.row, answer.inputs
+        if name in self._seen:
+            return False
+        self._seen.add(name)
+        return True
 
 
 def answers_of(content: bytes, asked: Asked) -> list[ServedAnswer]:
@@ -138,62 +155,66 @@ def answers_of(content: bytes, asked: Asked) -> list[ServedAnswer]:
     ):
         return []
     kind = record.WhichOneof("log_type")
+    if kind not in _OUTPUTS:
+        return []
+    log = getattr(record, kind)
     try:
         if kind == "predict_log":
-            return _of_predict(record.predict_log, metadata, asked)
-        if kind in _OUTPUTS:
-            log = getattr(record, kind)
-            rows = inputs.example_rows(log.request.input)
-            answered = _OUTPUTS[kind](log.response.result, len(rows))
-            return _answers(rows, answered, metadata, asked)
+            rows, digest = _predict_rows(log.request, asked)
+        else:
+            rows, digest = inputs.example_rows(log.request.input), b""
     except UnreadableError:
-        pass
-    return []
-
-
-def _of_predict(log: Any, metadata: Any, asked: Asked) -> list[ServedAnswer]:
-    sizes = [proto.tensor_shape.dim[0].size for proto in log.response.outputs.values()]
-    if not sizes:
         return []
-    answered = outputs.predict_outputs(log.response, sizes[0])
-    rows = _input_rows(log.request, sizes[0], asked)
-    return _answers(rows, answered, metadata, asked)
+    try:
+        answered = _OUTPUTS[kind](log.response, len(rows))
+    except UnreadableError:  # the rows were asked about, and a shadow's may be fine
+        answered = {}
+    return list(_answers(rows, answered, metadata, asked, digest))
 
 
-def _input_rows(request: Any, count: int, asked: Asked) -> list[Row]:
-    """Returns the rows of a request, of named tensors only with the columns that are needed."""
-    if len(request.inputs) == 1:
-        return inputs.predict_rows(request, asked.kinds)
+def _predict_rows(request: Any, asked: Asked) -> tuple[list[Row], bytes]:
+    """Returns rows, and of a single one with named tensors a hash of what was asked.
+
+    Such a row, as most are, is read in the columns that are needed alone: there are dozens.
+    """
+    shapes = [proto.tensor_shape.dim for proto in request.inputs.values()]
+    if len(shapes) == 1 or any(shape and shape[0].size != 1 for shape in shapes):
+        return inputs.predict_rows(request, asked.kinds), b""
     needed = [name for name in (*asked.identifiers, *asked.columns) if name in request.inputs]
     arrays = {name: inputs.read_array(name, request.inputs[name]) for name in needed}
-    columns = {name: inputs.column(array, count) for name, array in arrays.items()}
-    return [Row({name: rows[index] for name, rows in columns.items()}) for index in range(count)]
+    row = Row({name: inputs.column(array, 1)[0] for name, array in arrays.items()})
+    digest = hashlib.blake2b(digest_size=16)
+    for name in sorted(request.inputs):
+        content = request.inputs[name].SerializeToString()
+        digest.update(f"{name}\0{len(content)}\0".encode())
+        digest.update(content)
+    return [row], digest.digest()
 
 
 def _answers(
-    rows: list[Row], answered: outputs.Outputs, metadata: Any, asked: Asked
-) -> list[ServedAnswer]:
+    rows: list[Row], answered: outputs.Outputs, metadata: Any, asked: Asked, digest: bytes
+) -> Iterator[ServedAnswer]:
     name = outputs.prediction_name(answered, asked.prediction_output)
-    found = []
     for index, row in enumerate(rows):
         if row.columns is None:
             continue
-        prediction = math.nan if name is None else _number(answered[name][index], name)
-        found.append(
-            ServedAnswer(
-                arm=metadata.rollout_arm,
-                request_id=metadata.request_id,
-                row=index,
-                served_sec=metadata.timestamp_secs,
-                prediction=prediction,
-                join_keys=_join_keys(row.columns, metadata.request_id, index, asked),
-                columns=tuple(
-                    _value(row.columns.get(column), asked.kinds.get(column))
-                    for column in asked.columns
-                ),
-            )
+        yield ServedAnswer(
+            arm=metadata.rollout_arm,
+            request_id=metadata.request_id,
+            row=index,
+            served_sec=metadata.timestamp_secs,
+            prediction=math.nan if name is None else _number(answered[name][index]),
+            join_keys=_join_keys(row.columns, metadata.request_id, index, asked),
+            columns=tuple(
+                _value(row.columns.get(column), asked.kinds.get(column)) for column in asked.columns
+            ),
+            inputs=digest or _hash(row.columns),
         )
-    return found
+
+
+def _hash(columns: Mapping[str, Served]) -> bytes:
+    plain = sorted((name, list(served.values)) for name, served in columns.items())
+    return hashlib.blake2b(repr(plain).encode(), digest_size=16).digest()
 
 
 def _join_keys(
@@ -207,12 +228,9 @@ def _join_keys(
     return tuple(found)
 
 
-def _number(served: Served, name: str) -> float:
-    """Returns a row's prediction; of scores the last, as that is of the class that is 1."""
-    values = served.values
-    if len(values) != 1 and name != SCORES:
-        return math.nan
-    last = values[-1] if len(values) else math.nan
+def _number(served: Served) -> float:
+    """Returns a row's prediction; of two scores the last, as that is of the class that is 1."""
+    last = served.values[-1] if 1 <= len(served.values) <= 2 else math.nan
     return float(last) if isinstance(last, int | float) else math.nan
 
 
@@ -221,7 +239,14 @@ def _single(served: Served | None) -> Any:
 
 
 def _value(served: Served | None, kind: str | None) -> Any:
-    value = _single(served)
+    """Returns the first value of a column in the type of the schema, as examples are read."""
+    nothing = None if kind == BYTES else math.nan
+    if served is None or served.kind is None or not len(served.values):
+        return nothing
+    try:
+        value = cast([served.values[0]], served.kind, kind or served.kind)[0]
+    except CastError:
+        return nothing
     if kind == BYTES:
         return value
     return float(value) if isinstance(value, int | float) else math.nan

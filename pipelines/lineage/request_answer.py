@@ -6,6 +6,7 @@ record may be a broken one. Finding the record is left to `request_search`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -69,9 +70,16 @@ def _plain(columns: Mapping[str, Served]) -> dict[str, Any]:
 
 
 def _values(values: Sequence[Any]) -> Any:
-    plain = [
-        value.decode(errors="replace") if isinstance(value, bytes) else value for value in values
-    ]
+    plain = [plain_value(value) for value in values]
     if not plain:
         return None
     return plain[0] if len(plain) == 1 else plain
+
+
+def plain_value(value: Any) -> Any:
+    """Returns a value as JSON has it; NaN and what is infinite, which it has not, are null."""
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

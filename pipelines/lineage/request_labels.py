@@ -16,7 +16,11 @@ from components.feedback_join.drop_folder import CSV, DropFile
 from components.feedback_join.label_files import LabelFileError
 from components.feedback_join.label_rows import Label, Wanted
 from components.prediction_log_example_gen.inputs import Row
+from components.prediction_log_example_gen.plan import kinds_of
+from pipelines import schema_file
+from pipelines.errors import DataError
 from pipelines.lineage import documents
+from pipelines.lineage.request_answer import plain_value
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,6 +33,7 @@ class Terms:
         identifiers: Columns that together name an entity.
         max_delay_sec: How long after a request its label may be known.
         contradictions: Which of different labels counts.
+        kinds: By column the field of a Feature that holds its values; others hold floats.
     """
 
     folder: Path
@@ -36,6 +41,7 @@ class Terms:
     identifiers: tuple[str, ...] = ()
     max_delay_sec: float = 0.0
     contradictions: str = "latest"
+    kinds: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(cls, config: Mapping[str, Any], folder: Path) -> Terms:
@@ -52,6 +58,7 @@ class Terms:
             identifiers=tuple(skew.get("identifiers") or ()),
             max_delay_sec=float(feedback.get("max_delay_sec") or 0.0),
             contradictions=str(feedback.get("contradictions") or "latest"),
+            kinds=_kinds(str(config.get("schema_path") or "")),
         )
 
 
@@ -81,6 +88,14 @@ def delivered(
     return [_document(terms, row, found[row], served_sec) for row in sorted(found)]
 
 
+def _kinds(schema_path: str) -> Mapping[str, str | None]:
+    """Returns the types that the pipeline's curated schema tells; none where it is gone."""
+    try:
+        return kinds_of(schema_file.read(Path(schema_path))) if schema_path else {}
+    except (DataError, ValueError):
+        return {}
+
+
 def _places(terms: Terms, request_id: str, rows: Sequence[Row]) -> dict[bytes, int]:
     """Returns the row of each key under which a label may come."""
     found = {join_keys.by_request(request_id, place): place for place in range(max(1, len(rows)))}
@@ -102,7 +117,7 @@ def _entity(row: Row, name: str) -> str | None:
 def _in_file(
     file: DropFile, terms: Terms, request_id: str, places: Mapping[bytes, int]
 ) -> list[Label]:
-    wanted = Wanted(columns=terms.columns, identifiers=terms.identifiers)
+    wanted = Wanted(columns=terms.columns, identifiers=terms.identifiers, kinds=terms.kinds)
     try:
         if file.name.endswith(CSV) and not _may_hold(file, request_id, places):
             return []
@@ -114,11 +129,15 @@ def _in_file(
 
 def _may_hold(file: DropFile, request_id: str, places: Mapping[bytes, int]) -> bool:
     content = Path(file.path).read_bytes()
-    if request_id.encode() in content:
+    if _in_csv(request_id.encode()) in content:
         return True
     # A key of several columns is JSON, and its parts may stand apart: only single ones are sought.
     entities = [key[1:] for key in places if key.startswith(b"e")]
-    return any(entity in content or entity.startswith(b"[") for entity in entities)
+    return any(_in_csv(entity) in content or entity.startswith(b"[") for entity in entities)
+
+
+def _in_csv(text: bytes) -> bytes:
+    return text.replace(b'"', b'""')
 
 
 def _document(
@@ -132,7 +151,9 @@ def _document(
     )
     label = choice.label
     values = (
-        None if label is None else dict(zip(terms.columns, map(_plain, label.values), strict=True))
+        None
+        if label is None
+        else dict(zip(terms.columns, map(plain_value, label.values), strict=True))
     )
     return {
         "row": row,
@@ -144,7 +165,3 @@ def _document(
         "contradictory": choice.contradictory,
         "files": sorted({name for _, name in labels}),
     }
-
-
-def _plain(value: Any) -> Any:
-    return value.decode(errors="replace") if isinstance(value, bytes) else value

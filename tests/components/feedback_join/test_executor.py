@@ -47,7 +47,7 @@ def joined(tmp_path_factory: pytest.TempPathFactory) -> Joined:
         f"neighbour,0,,9,{START + 8 * DAY}\n"
         "broken,0,,abc,\n"
     )
-    table = pa.table({"flight_id": ["F-early"], "arr_delay": [4], "labelled_at": [START - 3 * DAY]})
+    table = pa.table({"flight_id": ["F-early"], "arr_delay": [4], "labelled_at": [NOON - 61]})
     pq.write_table(table, folder / "old.parquet")
     os.utime(folder / "old.parquet", (NOON, NOON))
     (folder / "torn.csv").write_text("request_id,arr_delay\nnone,4")
@@ -79,8 +79,10 @@ def test_everything_is_counted_once(joined: Joined) -> None:
         "unreadable": 1,
         "late": 1,
         "early": 1,
+        "not_yet": 0,
         "duplicate": 1,
         "contradictory": 2,
+        "ambiguous": 0,
     }
     assert found["files"] == {
         "read": 2,
@@ -113,7 +115,8 @@ def test_what_is_amiss_is_named(joined: Joined) -> None:
 def test_the_counts_are_properties_of_the_artifact(joined: Joined) -> None:
     names = ("served", "matched", "unmatched", "late", "duplicate", "contradictory", "orphan")
     assert [joined.property(name) for name in names] == [9, 5, 4, 1, 1, 2, 1]
-    assert joined.property("unreadable") == 1
+    others = ("unreadable", "early", "not_yet", "ambiguous")
+    assert [joined.property(name) for name in others] == [1, 1, 0, 0]
     assert joined.property("window_start_sec") == START
     assert (joined.artifact.span, joined.artifact.split_names) == (27, '["labelled"]')
 
@@ -207,3 +210,59 @@ def test_rows_without_an_id_are_joined_by_entity_alone(tmp_path: Path) -> None:
     # Two rows that are the same to the byte are still two.
     assert [row["arr_delay"] for row in found.rows] == [[2], [2]]
     assert found.report["rows"] == {"served": 2, "matched": 2, "unmatched": 0}
+
+
+def test_an_id_that_several_requests_used_names_none_of_them(tmp_path: Path) -> None:
+    folder = tmp_path / "drop"
+    folder.mkdir()
+    text = "request_id,row,flight_id,arr_delay\npage,,,1\npage,1,,2\n,,F2,3\nshown,,,4\n"
+    (folder / "labels-20130704T130000Z-x.csv").write_text(text)
+    asked = [
+        # A caller gave one id to all that a page asks for.
+        served("page", at=NOON, flight_id=b"F1"),
+        served("page", at=NOON, flight_id=b"F2"),
+        served("page", row=1, at=NOON, flight_id=b"F3"),
+        # The same request, seen by both models of a rollout.
+        served("shown", at=NOON, flight_id=b"F4", ringway_arm=b"stable"),
+        served("shown", at=NOON, flight_id=b"F4", ringway_arm=b"shadow"),
+    ]
+    found = join(tmp_path, served_artifact(tmp_path / "served", asked), folder)
+    assert sorted((row["flight_id"][0], row["arr_delay"][0]) for row in found.rows) == [
+        (b"F2", 3),  # by its entity
+        (b"F3", 2),
+        (b"F4", 4),
+        (b"F4", 4),
+    ]
+    assert found.property("ambiguous") == 1
+    assert found.report["unmatched"] == {"ambiguous": 1}
+    assert found.report["examples"]["labels / ambiguous"] == ["0, page"]
+    assert found.report["labels"]["used"] == 3
+
+
+def test_cells_that_nobody_can_read_are_counted_and_the_others_joined(tmp_path: Path) -> None:
+    folder = tmp_path / "drop"
+    folder.mkdir()
+    long = "9" * 5000
+    text = f"request_id,row,arr_delay\na,{long},1\nb,0,{long}\nc,0,3\n"
+    (folder / "labels-20130704T130000Z-x.csv").write_text(text)
+    far = pa.array([10**15, None], pa.timestamp("s"))
+    table = pa.table({"request_id": ["a", "d"], "arr_delay": [1, 4], "labelled_at": far})
+    pq.write_table(table, folder / "labels-20130704T130000Z-y.parquet")
+    asked = [served(name, at=NOON) for name in "abcd"]
+    found = join(tmp_path, served_artifact(tmp_path / "served", asked), folder)
+    assert found.labels == {("c", 0): [3], ("d", 0): [4]}
+    assert found.property("unreadable") == 3
+
+
+@pytest.mark.parametrize(("rate", "group"), [(0.5, "not_logged"), (1.0, "orphan"), (0.0, "orphan")])
+def test_what_a_sampled_log_does_not_hold_is_no_orphan(
+    tmp_path: Path, rate: float, group: str
+) -> None:
+    folder = tmp_path / "drop"
+    folder.mkdir()
+    text = f"request_id,arr_delay,labelled_at\nnobody,1,{NOON + 3 * DAY}\n"
+    (folder / "labels-20130704T130000Z-x.csv").write_text(text)
+    asked = [served("a", at=NOON, ringway_sampling_rate=rate)]
+    found = join(tmp_path, served_artifact(tmp_path / "served", asked), folder)
+    assert found.report["labels"][group] == 1
+    assert found.property("orphan") == (group == "orphan")

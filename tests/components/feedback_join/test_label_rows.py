@@ -15,7 +15,14 @@ from hypothesis import strategies as st
 from components.feedback_join.drop_folder import DropFile
 from components.feedback_join.join_keys import by_entity, by_request
 from components.feedback_join.label_files import LabelFileError, TornFileError, UnfitFileError
-from components.feedback_join.label_rows import Label, Unreadable, Wanted, read
+from components.feedback_join.label_rows import (
+    Label,
+    Unreadable,
+    Wanted,
+    read,
+    reader,
+    understood,
+)
 from components.feedback_join.matching import Known
 
 NOON = 1_372_939_200  # 2013-07-04T12:00:00Z
@@ -53,6 +60,8 @@ def test_rows_name_requests_or_entities(tmp_path: Path) -> None:
         ("2013-07-04T12:00:00Z", NOON),
         ("2013-07-04T12:00:00", NOON),
         ("2013-07-04 08:00:00-04:00", NOON),
+        ("20130704", NOON - 43_200),  # a date, and no second of 1970
+        ("946684800", 946_684_800),
     ],
 )
 def test_a_label_says_when_it_was_known(tmp_path: Path, cell: str, seconds: float) -> None:
@@ -87,9 +96,16 @@ def test_values_have_the_types_of_the_schema(
         ("a,0,,,", "it holds no label"),
         (",0,,1,", "it names no request and no entity"),
         ("a,-1,,1,", "row: expected a number from 0 on, received '-1'"),
-        ("a,0,,1,soon", "labelled_at: expected seconds since 1970, or a time such as"),
+        ("a,0,,1,soon", "labelled_at: expected seconds since 1970, of a time"),
         ("a,0,,1,-5", "labelled_at: expected seconds since 1970"),
         ("a,0,,1,inf", "labelled_at: expected seconds since 1970"),
+        ("a,0,,1,1372939200000", "expected seconds since 1970, of a time from 2000 to 2099"),
+        ("a,0,,1,946684799", "expected seconds since 1970"),
+        ("a,0,,1,2100-01-01", "expected seconds since 1970"),
+        ("a,0,,1,20131304", "expected seconds since 1970"),
+        (f"a,{'9' * 5000},,1,", "row: expected a number from 0 on"),
+        (f"a,0,,{'9' * 5000},", "arr_delay: "),
+        (f"a,0,,1,{'9' * 5000}", "labelled_at: expected seconds"),
         ("a,0,1", "expected 5 cells, received 3"),
         ('"a"b,0,,1,', "no CSV"),
         ("a\udcff,0,,1,", "it is not UTF-8"),
@@ -111,7 +127,6 @@ def test_a_row_that_says_nothing_is_told_with_its_line(
     [
         ("", "it is empty"),
         ("request_id,arr_delay\na,1", "its last line does not end"),
-        ('request_id,arr_delay\na,"1\n', "it ends within quotes"),
     ],
 )
 def test_a_csv_file_that_ends_too_soon_is_torn(tmp_path: Path, content: str, reason: str) -> None:
@@ -198,15 +213,69 @@ def test_several_columns_may_come_and_one_may_be_empty(tmp_path: Path) -> None:
     assert label.known.values == (None, 2.0)
 
 
-def test_parquet_that_nobody_can_read_is_unfit_and_not_an_end(tmp_path: Path) -> None:
+def test_parquet_with_a_column_twice_is_unfit_and_not_an_end(tmp_path: Path) -> None:
     twice = pa.Table.from_arrays([pa.array([1.0])] * 2, names=["tips", "tips"])
-    broken = pa.Table.from_arrays(
-        [pa.array(["a"]), pa.array([b"\xff"]).view(pa.string())], names=["request_id", "tips"]
+    pq.write_table(twice, tmp_path / "a.parquet")
+    with pytest.raises(UnfitFileError):
+        read(DropFile(str(tmp_path / "a.parquet"), 5.0, "name"), TIPS)
+
+
+@pytest.mark.parametrize(
+    ("times", "words"),
+    [
+        # Seconds whose year no calendar has; Arrow counts them from 1970, too.
+        (pa.array([NOON, 10**15, None], pa.timestamp("s")), "that cannot be read: "),
+        (pa.array([NOON, NOON, None], pa.timestamp("s", tz="Mars/Base")), "Mars/Base"),
+    ],
+)
+def test_a_time_that_nobody_can_read_spoils_its_row_only(
+    tmp_path: Path, times: pa.Array, words: str
+) -> None:
+    found = read_parquet(
+        tmp_path, TIPS, request_id=["a", "b", "c"], tips=[1, 2, 3], labelled_at=times
     )
-    for table in (twice, broken):
-        pq.write_table(table, tmp_path / "a.parquet")
-        with pytest.raises(UnfitFileError):
-            read(DropFile(str(tmp_path / "a.parquet"), 5.0, "name"), TIPS)
+    assert isinstance(found[1], Unreadable)
+    assert words in found[1].reason
+    assert found[2] == Label(by_request("c", 0), Known(5.0, (3.0,)))
+
+
+def test_text_that_is_no_utf8_spoils_its_row_only(tmp_path: Path) -> None:
+    broken = pa.array([b"\xff", b"a"]).view(pa.string())
+    bad, good = read_parquet(tmp_path, TIPS, request_id=broken, tips=[1.0, 2.0])
+    assert isinstance(bad, Unreadable)
+    assert good == Label(by_request("a", 0), Known(5.0, (2.0,)))
+
+
+@pytest.mark.parametrize("name", ["request_id", "flight_id", "row", "arr_delay", "labelled_at"])
+@pytest.mark.parametrize(
+    "cell",
+    [10**5000, 10**400, float("inf"), [1], {"a": 1}, datetime.time(1), 1j, b"\xff", "\udcff"],
+    ids=lambda cell: type(cell).__name__,
+)
+def test_no_value_of_any_cell_is_fatal(name: str, cell: Any) -> None:
+    cells = {"request_id": "a", "flight_id": "F", "row": 0, "arr_delay": 1, "labelled_at": NOON}
+    for wanted in (DELAYS, Wanted(("arr_delay",), ("flight_id",))):
+        understand = reader(list(cells), wanted, 5.0)
+        for request in ("a", None):
+            row = list({**cells, "request_id": request, name: cell}.values())
+            assert isinstance(understood(understand, 2, row), Label | Unreadable)
+
+
+def test_a_stray_quote_spoils_its_row_only(tmp_path: Path) -> None:
+    text = 'request_id,arr_delay\na,1\nb,"2\nc,3\n"d,d",4\ne,"5\n"f\nf",6\ng,7\n'
+    found = read_csv(tmp_path, text)
+    assert [row.line for row in found if isinstance(row, Unreadable)] == [3, 6]
+    labels = [row for row in found if isinstance(row, Label)]
+    assert [(label.key, label.known.values) for label in labels] == [
+        (by_request("a", 0), (1,)),
+        (by_request("c", 0), (3,)),
+        (by_request("d,d", 0), (4,)),
+        (by_request("f\nf", 0), (6,)),
+        (by_request("g", 0), (7,)),
+    ]
+    # The last line ends: whoever wrote the file had come to its end.
+    [bad] = read_csv(tmp_path, 'request_id,arr_delay\na,"1\n')
+    assert bad == Unreadable(2, "no CSV: unexpected end of data")
 
 
 def test_values_that_are_no_labels_spoil_their_row_only(tmp_path: Path) -> None:

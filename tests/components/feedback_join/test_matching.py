@@ -21,18 +21,18 @@ TABLE = {
     "one": ([known(1, 5)], Choice(known(1, 5))),
     "at the last moment": ([known(1, 100)], Choice(known(1, 100))),
     "a moment later": ([known(1, 100.5)], Choice(late=1)),
-    "a little before, as clocks differ": ([known(1, -100)], Choice(known(1, -100))),
-    "long before": ([known(1, -101)], Choice(early=1)),
+    "a little before, as clocks differ": ([known(1, -60)], Choice(known(1, -60))),
+    "before": ([known(1, -60.5)], Choice(early=1)),
     "said again": ([known(1, 5), known(1, 9), known(1, 7)], Choice(known(1, 5), duplicate=2)),
     "said again, too late": ([known(1, 5), known(1, 200)], Choice(known(1, 5), late=1)),
     "another, too late": ([known(1, 5), known(2, 200)], Choice(known(1, 5), late=1)),
     "the newest of two": ([known(1, 5), known(2, 9)], Choice(known(2, 9), contradictory=True)),
-    "the newest, said before": (
+    "the older one, said again": (
         [known(2, 3), known(1, 5), known(2, 9)],
-        Choice(known(2, 3), duplicate=1, contradictory=True),
+        Choice(known(1, 5), duplicate=1, contradictory=True),
     ),
     "two at once": (
-        [known(1, 9), known(2, 9), known(2, 5)],
+        [known(1, 9), known(2, 9), known(2, 10)],
         Choice(duplicate=1, contradictory=True),
     ),
 }

@@ -41,12 +41,18 @@ def by_every_pair(rows: list[Row], labels: list[Label]) -> tuple[dict[Any, int],
     for request, index, served_at, entity in rows:
         own = [one for one in labels if (one[0], one[1]) == (request, index) or one[2] == entity]
         counts["late"] += sum(one[4] - served_at > MAX_DELAY for one in own)
-        counts["early"] += sum(served_at - one[4] > MAX_DELAY for one in own)
-        timely = [one for one in own if abs(one[4] - served_at) <= MAX_DELAY]
+        counts["early"] += sum(served_at - one[4] > 60 for one in own)
+        timely = [one for one in own if -60 <= one[4] - served_at <= MAX_DELAY]
         counts["duplicate"] += len(timely) - len({one[3] for one in timely})
         counts["contradictory"] += len({one[3] for one in timely}) > 1
-        last = [one[3] for one in timely if one[4] == max(other[4] for other in timely)]
-        if len(set(last)) == 1:
+        # A value counts from the first time that it was said.
+        first = {
+            value: min(one[4] for one in timely if one[3] == value)
+            for value in range(3)
+            if any(one[3] == value for one in timely)
+        }
+        last = [value for value, at in first.items() if at == max(first.values())]
+        if len(last) == 1:
             found[request, index] = last[0]
     return found, counts
 

@@ -21,11 +21,13 @@ def node(**given):
 
 
 def test_parameters_are_plain_texts():
-    made = node(terms={"min_labels": 5, "label_fn": "passed.over"}, evaluated={"/e": "7"})
+    made = node(terms={"min_labels": 5, "label_fn": "passed.over"}, evaluated={"7": "/e"})
     parameters = made.exec_properties
     assert json.loads(parameters[keys.TERMS])["min_labels"] == 5
     assert json.loads(parameters[keys.EVAL_CONFIG]) == {"slicing_specs": [{}]}
-    assert json.loads(parameters[keys.EVALUATED]) == {"/e": "7"}
+    assert json.loads(parameters[keys.EVALUATED]) == {"7": "/e"}
+    assert json.loads(parameters[keys.IDENTIFIERS]) == []
+    assert json.loads(node(identifiers=("a", "b")).exec_properties[keys.IDENTIFIERS]) == ["a", "b"]
     assert set(made.outputs) == {keys.PERFORMANCE}
 
 

@@ -95,6 +95,47 @@ def test_each_version_is_judged_by_its_own_evaluation(tmp_path, promised):
     assert (swapped.findings.status, swapped.findings.version) == ("DEGRADED", "8")
 
 
+def test_two_versions_may_have_one_evaluation(tmp_path, promised):
+    served = trips(1500, skill=GOOD, seed=2) + trips(1500, skill=GOOD, version=8, seed=5)
+    rows = labelled(tmp_path / "rows", served)
+    found = execute(tmp_path, rows, {"7": promised, "8": promised})
+    verdicts = found.findings.by_version
+    assert {version: one.status for version, one in verdicts.items()} == {"7": "OK", "8": "OK"}
+
+
+def test_predictions_that_cannot_be_used_are_not_passed_over(tmp_path, promised):
+    rows = trips(1500, skill=GOOD)
+    for row in rows[:200]:
+        row["ringway_prediction"] = float("nan")
+    found = execute(tmp_path, labelled(tmp_path / "rows", rows), {"7": promised})
+    assert found.findings.status == "NOT_COMPARED"
+    assert "received none for 13.3% (200 of 1,500)" in found.findings.cause
+
+
+def test_an_entity_counts_once_however_often_it_was_asked_about(tmp_path, promised):
+    once = trips(600, skill=0.8, seed=2)
+    for place, row in enumerate(once):
+        row |= {"trip_id": b"T%d" % place, "ringway_served_at": 1000 + place}
+    # Each again and again, and then the prediction is a wild guess.
+    again = [
+        {**row, "ringway_served_at": 5000 + number, "ringway_prediction": 0.5}
+        for number in range(9)
+        for row in once
+    ]
+    alone = execute(tmp_path / "alone", labelled(tmp_path / "once", once), {"7": promised})
+    rows = labelled(tmp_path / "rows", [*again, *once])
+    found = execute(tmp_path, rows, {"7": promised}, identifiers=["trip_id"])
+    [expected], [verdict] = (one.findings.by_version.values() for one in (alone, found))
+    assert verdict.interval == expected.interval
+    assert (verdict.status, verdict.rows) == (expected.status, 6000)
+    assert verdict.value == pytest.approx(roc_auc_score(labels_of(once), scores_of(once)))
+    assert "by the first answer about each of 600 entities" in verdict.reason
+    assert any(note.startswith("5,400 of 6,000 labelled rows") for note in found.findings.notes)
+    few = execute(tmp_path / "few", rows, {"7": promised}, identifiers=["trip_id"], min_labels=601)
+    assert few.findings.status == "NOT_COMPARED"
+    assert "received those of 600, which 6,000 rows are about" in few.findings.cause
+
+
 def test_arms_of_a_rollout_are_measured(tmp_path, promised):
     served = trips(1200, skill=GOOD, arm="stable", seed=2)
     served += trips(300, skill=0.0, version=8, arm="candidate", seed=5)

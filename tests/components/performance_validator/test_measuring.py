@@ -85,6 +85,20 @@ def test_baselines_are_looked_up_by_version_slice_and_metric():
     assert other.by_version["7"].baseline is None
 
 
+def test_a_version_whose_predictions_cannot_be_used_is_not_compared():
+    given = dataclasses.replace(scored(), unusable={"7": 4, "8": 9})
+    baselines = {"7": {"overall": {"auc": 0.9}}}
+    # Version 7: 4 of 404, less than a hundredth.
+    verdicts = found(given, baselines=baselines).by_version
+    assert verdicts["7"].status == "OK"
+    assert "received none for 100.0% (9 of 9)" in verdicts["8"].reason
+    given = dataclasses.replace(given, unusable={"7": 5, "9": 1})
+    verdicts = found(given, baselines=baselines).by_version
+    assert verdicts["7"].status == "NOT_COMPARED"
+    assert "received none for 1.2% (5 of 405)" in verdicts["7"].reason
+    assert set(verdicts) == {"7", "8", "9"}
+
+
 def test_a_slice_with_few_of_a_class_has_no_interval():
     few = scored(16)  # 8 of each class
     assert all(one.interval is None for one in found(few).findings)

@@ -52,10 +52,19 @@ def test_rows_with_label_and_prediction_stay():
     found = score(ROWS, late, ["carrier", "elsewhere"])
     assert found.labels.tolist() == [1.0, 0.0]
     assert found.predictions.tolist() == [0.5, 0.25]
-    assert (found.unlabelled, found.unusable) == (1, 1)
+    assert (found.unlabelled, found.unusable) == (1, {"": 1})
     assert set(found.columns) == {"carrier", "ringway_model_version"}
     assert found.columns["carrier"].codes.tolist() == [1, -1]
     assert found.columns["ringway_model_version"].values == ("",)
+
+
+def test_rows_without_a_prediction_are_counted_by_version():
+    versions = numbers([7, 8, 8, None], np.int64)
+    predictions = numbers([0.5, None, None, float("nan")])
+    columns = {**ROWS.columns, "delay": numbers([1.0, 2.0, 20.0, 3.0])}
+    columns |= {"ringway_model_version": versions, "ringway_prediction": predictions}
+    found = score(Rows(columns=columns, count=4, seen=4), late, ["ringway_model_version"])
+    assert found.unusable == {"8": 2, "": 1}
 
 
 def test_columns_are_coded_by_value():
@@ -67,7 +76,7 @@ def test_columns_are_coded_by_value():
 def test_without_predictions_nothing_can_be_used():
     columns = {"delay": ROWS.columns["delay"]}
     found = score(Rows(columns=columns, count=4, seen=4), late, [])
-    assert (found.labels.size, found.unusable) == (0, 3)
+    assert (found.labels.size, found.unusable) == (0, {"": 3})
 
 
 @pytest.mark.parametrize(

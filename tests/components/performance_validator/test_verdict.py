@@ -56,6 +56,22 @@ def test_only_an_interval_that_is_wholly_below_is_degraded(low, high, baseline, 
         (Sample(served=0, labelled=0, positives=0), "received 0 of 0"),
         (Sample(served=2000, labelled=900, positives=200), "received them for 45.0% (900 of 2,000"),
         (Sample(served=1000, labelled=900, positives=9), "received 9 with 1 and 891 with 0"),
+        (
+            Sample(served=1000, labelled=900, positives=200, unusable=10),
+            "none for 1.1% (10 of 910)",
+        ),
+        (
+            Sample(served=1000, labelled=0, positives=0, unusable=900),
+            "none for 100.0% (900 of 900)",
+        ),
+        (
+            Sample(served=1000, labelled=900, positives=100, entities=499),
+            "labels of at least 500 entities, received those of 499, which 900 rows are about",
+        ),
+        (
+            Sample(served=1000, labelled=900, positives=9, entities=600),
+            "received 9 with 1 and 591 with 0, by the first answer about each of 600 entities",
+        ),
         (Sample(served=1000, labelled=900, positives=900), "received 900 with 1 and 0 with 0"),
     ],
 )
@@ -67,6 +83,18 @@ def test_too_little_is_never_judged_however_bad_it_looks(sample, reason):
 
 def test_without_an_area_nothing_is_judged():
     assert judge(ENOUGH, None, baseline=Baseline(area=0.7), terms=TERMS).status == NOT_COMPARED
+
+
+def test_a_hundredth_may_be_without_a_prediction():
+    sample = Sample(served=1000, labelled=891, positives=200, unusable=9)
+    assert judge(sample, area(0.7, 0.75), baseline=Baseline(area=0.7), terms=TERMS).status == OK
+
+
+def test_reasons_tell_that_entities_came_again():
+    sample = Sample(served=1000, labelled=900, positives=200, entities=600)
+    found = judge(sample, area(0.7, 0.75), baseline=Baseline(area=0.7), terms=TERMS)
+    assert found.status == OK
+    assert "(0.7000 to 0.7500), by the first answer about each of 600 entities" in found.reason
 
 
 def test_half_of_the_labels_are_half():

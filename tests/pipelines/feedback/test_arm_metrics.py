@@ -11,6 +11,7 @@ import log_gen_records as logs
 import numpy as np
 import pytest
 
+from pipelines.feedback import served_answers
 from pipelines.feedback.arm_metrics import ArmMetrics, arm_metrics
 from pipelines.taxi.config import CONFIG
 from serving.rollout.evidence import Count
@@ -104,10 +105,84 @@ def test_a_shadow_is_compared_request_by_request_as_the_candidate(place: Place) 
     assert candidate["log_loss"].mean == pytest.approx(-math.log(0.5))
 
 
+@pytest.mark.parametrize(
+    ("outputs", "brier"),
+    [
+        ([0.25], 0.0625),
+        ([[0.25]], 0.0625),
+        ([[0.75, 0.25]], 0.0625),  # of both classes
+        ([[0.5, 0.25, 0.25]], None),  # of three, which is no probability of 1
+        (0.25, None),  # of no row
+        ([0.25, 0.5], None),  # of more rows than were asked about
+    ],
+)
+def test_answers_are_read_as_the_pipeline_reads_them(
+    place: Place, outputs: Any, brier: float | None
+) -> None:
+    asked = {"fare": np.array([10], np.float32), "payment_type": np.array([b"Cash"], object)}
+    pair = logs.predict(asked, {"outputs": np.array(outputs, np.float32)})
+    place.serve(logs.record("predict", pair, "a", now=BEGAN + 10, rollout=("r1", "stable")))
+    place.label(f"a,1,{BEGAN + 60}\n")
+    found = place.look()["stable"]
+    assert (found["brier"].mean if found else None) == brier
+
+
+def test_an_id_that_several_requests_used_names_none_of_them(place: Place) -> None:
+    seen = ArmMetrics(place.log, place.drop, CONFIG)
+
+    def look() -> Any:
+        return seen.extract(rollout_id="r1", since_sec=BEGAN, now_sec=NOW)
+
+    place.serve(answer("page", "stable", 0.25), answer("other", "stable", 0.5))
+    place.label(f"page,1,{BEGAN + 60}\nother,1,{BEGAN + 60}\n")
+    assert look()["stable"]["brier"].count == 2
+    # The same id, another fare, and what the shadow says to each.
+    place.serve(
+        answer("page", "candidate", 0.75, fare=20.0),
+        answer("page", "shadow", 0.5, fare=20.0),
+        answer("page", "shadow", 0.125),
+        at=20,
+    )
+    found = look()
+    assert (found["stable"]["brier"].count, found["stable"]["brier"].mean) == (1, 0.25)
+    assert "brier" not in found["candidate"]
+    assert found["candidate"]["prediction_distance"].mean == pytest.approx(0.125)
+
+
+def test_a_shard_that_fails_is_read_again(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.serve(answer("a", "stable", 0.25), answer("b", "stable", 0.25))
+    place.label(f"a,1,{BEGAN + 60}\nb,1,{BEGAN + 60}\n")
+    seen = ArmMetrics(place.log, place.drop, CONFIG)
+    whole = served_answers.answers_of
+    calls = []
+
+    def broken(content: bytes, asked: Any) -> Any:
+        calls.append(content)
+        if len(calls) == 2:
+            raise OSError("the disk is away")
+        return whole(content, asked)
+
+    monkeypatch.setattr(served_answers, "answers_of", broken)
+    with pytest.raises(OSError, match="away"):
+        seen.extract(rollout_id="r1", since_sec=BEGAN, now_sec=NOW)
+    found = seen.extract(rollout_id="r1", since_sec=BEGAN, now_sec=NOW)
+    assert found["stable"]["brier"].count == 2
+
+
+def test_cells_that_nobody_can_read_do_no_harm_to_others(place: Place) -> None:
+    place.serve(answer("a", "stable", 0.25), answer("b", "stable", 0.25))
+    place.drop.mkdir()
+    long = "9" * 5000
+    text = f"request_id,row,tips,labelled_at\na,{long},1,\na,0,{long},\nb,0,1,{BEGAN + 60}\n"
+    (place.drop / "labels-20261121T173000Z-x.csv").write_text(text)
+    assert place.look()["stable"]["brier"].count == 1
+
+
 def test_other_rollouts_times_and_tries_do_not_count(place: Place) -> None:
     place.serve(
         answer("a", "stable", 0.25),
         answer("a", "stable", 0.75),  # tried again
+        answer("a", "candidate", 0.75),  # and again
         answer("b", "stable", 0.75, id_="r0"),
         answer("c", "stable", 0.75, at=-10),
     )

@@ -127,7 +127,8 @@ def test_answers_close_to_what_came_to_pass_are_ok(served, good):
     exact = roc_auc_score(served.labels, served.scores[0])
     assert verdict.value == pytest.approx(exact, abs=2e-4)
     assert verdict.baseline == pytest.approx(0.948, abs=0.01)
-    assert verdict.bound == pytest.approx(verdict.baseline - TAXI.feedback.max_auc_drop)
+    # A little lower than what may be lost, as the evaluation is of a sample, too.
+    assert 0 < verdict.baseline - TAXI.feedback.max_auc_drop - verdict.bound < 0.01
 
 
 def test_answers_drawn_by_lot_are_degraded(served, good):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import datetime
 from pathlib import Path
@@ -11,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.feedback_join import label_rows
-from components.feedback_join.drop_folder import listed
+from components.feedback_join.drop_folder import DropFile, listed
+from components.feedback_join.label_rows import Wanted
 from pipelines.errors import DataError
 from pipelines.feedback import labels
 from pipelines.flights.config import CONFIG as FLIGHTS
@@ -66,8 +68,8 @@ def test_a_parquet_file_is_delivered_with_what_is_needed_of_it(tmp_path: Path) -
     path = labels.deliver(drop, tmp_path / "a.parquet", wanted=WANTED, now_sec=NOON, token="a1")
     assert path.read_text().splitlines() == [
         "flight_id,arr_delay,labelled_at",
-        '"F,1",12.0,2013-07-04T11:00:00+00:00',
-        '"F""2",-3.0,',
+        '"F,1",12,2013-07-04T11:00:00+00:00',
+        '"F""2",-3,',
     ]
     first, _ = delivered(drop)
     assert isinstance(first, label_rows.Label)
@@ -123,11 +125,95 @@ def test_labels_that_do_not_say_it_can_be_dated_together() -> None:
         {"flight_id": "F2", "arr_delay": 2},
     ]
     found = labels.checked(rows, WANTED, now_sec=NOON, labelled_at_sec=NOON - 5)
-    assert [cells[-1] for cells in found.accepted] == ["2013-07-04T11:00:00Z", NOON - 5]
+    assert [cells[-1] for cells in found.accepted] == ["2013-07-04T11:00:00Z", str(NOON - 5)]
     found = labels.checked(rows[1:], WANTED, now_sec=NOON, labelled_at_sec=NOON - 5)
     assert found.header == ("flight_id", "arr_delay", "labelled_at")
     found = labels.checked(rows[1:], WANTED, now_sec=NOON, labelled_at_sec=NOON + 5)
     assert len(found.refused) == 1
+
+
+MOMENT = datetime.datetime(2013, 7, 4, 11, 0, 0, 123_456, datetime.UTC)
+INT, FLOAT, TEXT = "int64_list", "float_list", "bytes_list"
+
+
+@pytest.mark.parametrize("is_parquet", [True, False], ids=["parquet", "csv"])
+@pytest.mark.parametrize(
+    ("kind", "values", "key"),
+    [
+        (INT, [12, -3], b"e7"),
+        (INT, [12.0, -3.0], b"e7"),
+        (INT, [True, False], b"e7"),
+        (FLOAT, [0.1, 1e-30], b"e7"),
+        (FLOAT, [1e30, -0.0], b"e7"),
+        (FLOAT, [2**53 + 1, 3], b"e7"),
+        (FLOAT, [True, False], b"e7"),
+        (TEXT, ["late, very", 'so "late"\nor so'], b"e7"),
+        (TEXT, [True, False], b"e7"),
+        (TEXT, [7, 8], b"e7"),
+    ],
+)
+@pytest.mark.parametrize("identifier", [7, 7.0, "7"])
+def test_what_is_accepted_reads_back_as_the_same(
+    tmp_path: Path,
+    kind: str,
+    values: list[object],
+    key: bytes,
+    identifier: object,
+    is_parquet: bool,
+) -> None:
+    if not is_parquet and kind != TEXT and isinstance(values[0], bool):
+        pytest.skip("True is no number in CSV, and is refused")
+    wanted = Wanted(("outcome",), ("trip",), {"outcome": kind})
+    rows = {
+        "trip": [identifier, identifier],
+        "outcome": values,
+        "labelled_at": [MOMENT, None] if is_parquet else [MOMENT.isoformat(), ""],
+    }
+    table = pa.table(rows)
+    given = tmp_path / ("a.parquet" if is_parquet else "a.csv")
+    if is_parquet:
+        pq.write_table(table, given)
+    else:
+        lines = [list(rows), *zip(*rows.values(), strict=True)]
+        with given.open("w", newline="") as text:
+            csv.writer(text).writerows(lines)
+    if not is_parquet and identifier == 7.0 and isinstance(identifier, float):
+        key = b"e7.0"  # CSV has texts only
+    before = label_rows.read(DropFile(str(given), NOON, "name"), wanted)
+    labels.deliver(tmp_path / "drop", given, wanted=wanted, now_sec=NOON, token="a")
+    [file] = listed(tmp_path / "drop").files
+    after = label_rows.read(file, wanted)
+    assert after == before
+    assert {label.key for label in after} == {key}  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("row", [1, 1.0])
+def test_a_row_of_a_request_reads_back_as_the_same(tmp_path: Path, row: object) -> None:
+    given = [{"request_id": "a", "row": row, "arr_delay": 5}]
+    labels.deliver(tmp_path, given, wanted=WANTED, now_sec=NOON, token="a")
+    [label] = delivered(tmp_path)
+    assert isinstance(label, label_rows.Label)
+    assert label.key == b"r1\0a"
+
+
+def test_what_csv_cannot_hold_is_refused(tmp_path: Path) -> None:
+    wanted = Wanted(("outcome",), ("trip",), {"outcome": TEXT})
+    rows = [{"trip": "F", "outcome": b"\xff"}, {"trip": "G", "outcome": b"x"}]
+    found = labels.checked(rows, wanted, now_sec=NOON)
+    assert [row.line for row in found.refused] == [2]
+    assert "cannot be written as CSV" in found.refused[0].reason
+    assert found.accepted == (["G", "x"],)
+
+
+def test_cells_that_nobody_can_read_do_no_harm_to_others(tmp_path: Path) -> None:
+    far = pa.array([10**15, None], pa.timestamp("s"))
+    table = pa.table({"flight_id": ["F1", "F2"], "arr_delay": [1, 2], "labelled_at": far})
+    pq.write_table(table, tmp_path / "a.parquet")
+    found = labels.checked(tmp_path / "a.parquet", WANTED, now_sec=NOON)
+    assert [row.line for row in found.refused] == [1]
+    assert found.accepted == (["F2", "2", ""],)
+    said = labels.status(tmp_path, WANTED)
+    assert (said.files, said.labels, said.unreadable) == (1, 1, 1)
 
 
 def test_nothing_is_written_where_nothing_was_accepted(tmp_path: Path) -> None:

@@ -42,11 +42,19 @@ def test_the_configuration_reaches_the_nodes(tmp_path):
     assert join["as_of_sec"] == 7200.0
     validator = nodes["PerformanceValidator"].exec_properties
     assert validator[keys.LABEL_FN] == "pipelines.flights.labels.late"
-    assert json.loads(validator[keys.EVALUATED]) == {"/e/7": "7"}
+    assert json.loads(validator[keys.EVALUATED]) == {"7": "/e/7"}
+    assert json.loads(validator[keys.IDENTIFIERS]) == ["flight_id"]
     given = json.loads(validator[keys.EVAL_CONFIG])
     # Named in the parameter, so that another code of the metric makes another run.
     modules = {metric.get("module") for metric in given["metrics_specs"][0]["metrics"]}
     assert "pipelines.tabular.slice_auc" in modules
+
+
+def test_an_evaluation_of_two_versions_is_imported_once(tmp_path):
+    nodes = assembled(tmp_path, {"7": "/e", "8": "/e"})
+    assert [name for name in nodes if name.startswith("evaluation_")] == ["evaluation_7"]
+    validator = nodes["PerformanceValidator"].exec_properties
+    assert json.loads(validator[keys.EVALUATED]) == {"7": "/e", "8": "/e"}
 
 
 @pytest.mark.parametrize("versions", [[], ["7"], ["7", "8", "9"]])
