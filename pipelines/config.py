@@ -170,10 +170,12 @@ class RolloutConfig:
         strategy: `direct` serves a version as soon as it is pushed.
         steps: Shares of the candidate; the strategy's usual ones where empty.
         key: What sticks to an arm: `request_id`, `header:NAME`, `metadata:NAME` or `field:NAME`.
-        guards: Bounds that must hold, such as `error_rate` or `prediction_drift max_shift=0.3`.
+        guards: Bounds that must hold, such as `error_rate` or `prediction_drift max_shift=0.3`; a
+            shadow does not ask `p99_latency`.
         min_requests: How many the candidate must have had before a step is over.
         min_step_sec: How long a step lasts at least.
-        max_step_sec: After how long a step that is not over ends in a rollback; 0 for never.
+        max_step_sec: After how long a step that is not over, or a rollout that has not begun, ends
+            in a rollback; 0 for never.
         false_alarm_rate: Chance that a sound candidate is rolled back.
         on_success: What a shadow or an A/B test leads to.
         metric: What an A/B test compares; `log_loss`, `brier` or `accuracy`, by label.

@@ -36,7 +36,7 @@ from pipelines.runners.local import lock
 from serving.rollout import order as orders
 from serving.rollout import promotion, report
 from serving.rollout.actions import Action, Conclude, Promote, Raise, RollBack, Switch, Wait
-from serving.rollout.errors import RolloutError
+from serving.rollout.errors import RolloutError, UnreadableOrderError
 from serving.rollout.order import Order
 from serving.rollout.plan import Plan
 from serving.rollout.snapshot import Wish
@@ -112,6 +112,10 @@ def decide(rollout: Rollout, sighting: Sighting, now_sec: float) -> Action:
             if sighting.alive
             else "no server is alive"
         )
+    if isinstance(action, Raise | Switch) and sighting.without_stable:
+        # There would be nothing to compare with, and nothing to go back to.
+        servers = ", ".join(sighting.without_stable)
+        return Wait(because=f"version {rollout.plan.stable_version} is not available at {servers}")
     return action
 
 
@@ -152,7 +156,7 @@ class Conductor:
 
         Raises:
             MetadataError: ML Metadata does not take what is to be recorded.
-            OSError: The folder takes no order.
+            OSError: The folder takes no order, or does not give away the one that is there.
             RolloutError: What is recorded is not valid.
         """
         with turn(self._folder, self._name):
@@ -180,9 +184,15 @@ class Conductor:
         return records.read(self._store, self._name)
 
     def _order(self) -> Order | None:
-        """Returns the order that servers follow; a damaged one is none, and is written anew."""
+        """Returns the order that servers follow; a damaged one is none, and is written anew.
+
+        Raises:
+            OSError: It is there and cannot be read: it may hold a rollback that is not recorded.
+        """
         try:
             return orders.read(self._folder)
+        except UnreadableOrderError:
+            raise
         except RolloutError as error:
             _LOGGER.warning("the order is damaged: %s", error)
             return None

@@ -84,7 +84,9 @@ class Rollout:
     @property
     def state(self) -> State:
         """How it stands."""
-        return self.actions[-1].state if self.actions else State(rollout_id=self.plan.id)
+        if self.actions:
+            return self.actions[-1].state
+        return State(rollout_id=self.plan.id, step_started_sec=self.opened_sec)
 
     @property
     def superseded(self) -> bool:

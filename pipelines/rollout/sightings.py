@@ -35,6 +35,7 @@ class Sighting:
         times: When it met the world.
         present: How many servers have reported the present step, the dead ones too.
         alive: How many of all servers are alive.
+        without_stable: The live servers of the present step that cannot ask the stable version.
     """
 
     snapshot: Snapshot
@@ -42,6 +43,7 @@ class Sighting:
     times: Times = NO_TIMES
     present: int = 0
     alive: int = 0
+    without_stable: tuple[str, ...] = ()
 
 
 def look(
@@ -92,6 +94,11 @@ def look(
         times=_times(ours),
         present=len(present),
         alive=len(alive),
+        without_stable=tuple(
+            one.server
+            for one in present
+            if one in alive and plan.stable_version not in one.available
+        ),
     )
 
 

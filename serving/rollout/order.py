@@ -18,7 +18,7 @@ from pathlib import Path
 
 from serving.request_log import durable
 from serving.rollout import json_fields
-from serving.rollout.errors import RolloutError
+from serving.rollout.errors import RolloutError, UnreadableOrderError
 from serving.rollout.json_fields import Fields
 from serving.rollout.plan import Plan
 from serving.rollout.state import State
@@ -40,7 +40,8 @@ class Order:
         state: How far it has come; None without a plan.
 
     Raises:
-        RolloutError: There is a plan without state, or they are of another rollout or model.
+        RolloutError: There is a plan without state, they are of another rollout or model, or
+            while it runs something else than the plan's stable version and share is asked for.
     """
 
     model: str
@@ -58,6 +59,8 @@ class Order:
             raise RolloutError("order: expected plan and state, or neither, received one of them.")
         if self.plan is not None and self.state is not None:
             _check_rollout(self.model, self.plan, self.state)
+            if self.running:
+                _check_running(self.serves, self.plan, self.state)
 
     @property
     def running(self) -> bool:
@@ -114,6 +117,15 @@ def _check_rollout(model: str, plan: Plan, state: State) -> None:
         )
 
 
+def _check_running(serves: int, plan: Plan, state: State) -> None:
+    share = plan.shares[state.step] if state.step >= 0 else 0.0
+    if (serves, state.share) != (plan.stable_version, share):
+        raise RolloutError(
+            f"order: expected that {plan.id} has version {plan.stable_version} serve, and a share "
+            f"of {share:g} in step {state.step + 1}; received {serves} and {state.share:g}."
+        )
+
+
 def write(order: Order, folder: Path) -> None:
     """Puts an order in the place of the one before; a reader sees the old one or the new one.
 
@@ -143,7 +155,8 @@ def read(folder: Path) -> Order | None:
     """Returns the order in a folder, or None where there is none.
 
     Raises:
-        RolloutError: The file cannot be read, or holds no order; its name stands in the message.
+        RolloutError: The file holds no order; its name stands in the message.
+        UnreadableOrderError: It is there and cannot be read, which may pass.
     """
     path = folder / FILE_NAME
     try:
@@ -152,7 +165,7 @@ def read(folder: Path) -> Order | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise RolloutError(f"{path}: cannot be read: {error}.") from error
+        raise UnreadableOrderError(f"{path}: cannot be read: {error}.") from error
     if len(text) > _MAX_BYTES:
         raise RolloutError(f"{path}: expected an order of at most {_MAX_BYTES} bytes.")
     try:

@@ -95,11 +95,13 @@ class Plan:
         steps: The candidate's shares, each larger than the one before. A canary's end at 1; a
             shadow and an A/B test have one, the others none.
         key: What sticks to an arm.
-        guards: Bounds that must hold in every step.
+        guards: Bounds that must hold in every step. Of a shadow `p99_latency` is not asked: copies
+            wait for each other in one thread, so their times are not the candidate's.
         min_requests: How many the candidate must have had before a step is over; the stable
             version as well, where it is compared.
         min_step_sec: How long a step lasts at least.
-        max_step_sec: After how long a step that is not over ends in a rollback; None for never.
+        max_step_sec: After how long a step that is not over ends in a rollback, as does a rollout
+            that has not begun so long after it was opened; None for never.
         false_alarm_rate: Chance that a sound candidate is rolled back, over all guards, steps and
             looks, in (0, 1).
         predictions: The range of predictions.
@@ -147,6 +149,13 @@ class Plan:
     def compared(self, step: int) -> bool:
         """Whether the stable version is asked in a step as well."""
         return self.strategy is Strategy.SHADOW or self.shares[step] < 1
+
+    @property
+    def asked(self) -> tuple[Bounds, ...]:
+        """The guards that say something in this strategy."""
+        if self.strategy is not Strategy.SHADOW:
+            return self.guards
+        return tuple(one for one in self.guards if not isinstance(one, guards.P99Latency))
 
     @property
     def alpha(self) -> float:

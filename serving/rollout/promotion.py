@@ -5,9 +5,10 @@ Rules are asked in this order, and the first that has something to say is follow
     1. it has ended                                  wait
     2. the operator aborts                           roll back
     3. the candidate cannot be loaded                roll back
-    4. the snapshot is of another step               wait for one of this step
+    4. the snapshot is of another step               wait for one of this step, or roll back
+                                                     after `max_step_sec`
     5. a guard is broken                             roll back, paused or not, promoted or not
-    6. the candidate is not warm                     wait
+    6. the candidate is not warm                     wait, or roll back after `max_step_sec`
     7. the operator promotes                         promote
     8. the operator pauses                           wait
     9. it has not begun                              begin
@@ -15,6 +16,9 @@ Rules are asked in this order, and the first that has something to say is follow
     11. the step lacks time, requests or a guard     wait, or roll back after `max_step_sec`
     12. it is an A/B test                            conclude, or wait for a verdict
     13. the step is over                             next step, or promote, or conclude
+
+Before the first step `max_step_sec` counts from when the rollout was opened. While the operator has
+paused it, no time runs out.
 
 The same arguments give the same action. An action that is recorded in the state is not asked for
 again: the step of a snapshot that was taken before it is another than the state's.
@@ -66,13 +70,16 @@ def next_action(plan: Plan, state: State, snapshot: Snapshot, now_sec: float) ->
 
 
 def findings(plan: Plan, state: State, snapshot: Snapshot) -> tuple[Finding, ...]:
-    """Returns what each guard says; nothing before the first step or of another step's snapshot."""
+    """Returns what each guard says; nothing before the first step or of another step's snapshot.
+
+    Of a plan's guards those are asked that say something in its strategy (`Plan.asked`).
+    """
     if state.step < 0 or snapshot.step != state.step:
         return ()
     terms = Terms(
         alpha=plan.alpha, min_requests=plan.min_requests, compared=plan.compared(state.step)
     )
-    return guards.judge(plan.guards, snapshot.candidate, snapshot.stable, terms)
+    return guards.judge(plan.asked, snapshot.candidate, snapshot.stable, terms)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,8 +126,8 @@ def _not_loadable(now: _Situation) -> Action | None:
 def _of_another_step(now: _Situation) -> Action | None:
     if now.snapshot.step == now.state.step:
         return None
-    return Wait(
-        because=f"the snapshot is of step {now.snapshot.step + 1}, this is {now.state.step + 1}"
+    return _waits(
+        now, f"the snapshot is of step {now.snapshot.step + 1}, this is {now.state.step + 1}"
     )
 
 
@@ -130,7 +137,7 @@ def _broken(now: _Situation) -> Action | None:
 
 
 def _cold(now: _Situation) -> Action | None:
-    return None if now.snapshot.candidate_ready else Wait(because="the candidate is not warm yet")
+    return None if now.snapshot.candidate_ready else _waits(now, "the candidate is not warm yet")
 
 
 def _promoted(now: _Situation) -> Action | None:
@@ -174,12 +181,16 @@ def _verdict(now: _Situation) -> Action | None:
 
 def _lacking(now: _Situation) -> Action | None:
     missing = _missing(now)
-    if not missing:
-        return None
+    return _waits(now, missing) if missing else None
+
+
+def _waits(now: _Situation, missing: str) -> Action:
+    """Waits for what is missing, for as long as a step may last."""
     limit = now.plan.max_step_sec
-    if limit is not None and now.elapsed_sec >= limit:
-        return RollBack(because=f"the step took longer than {limit:g} s: {missing}")
-    return Wait(because=missing)
+    if limit is None or now.elapsed_sec < limit or now.snapshot.wish is Wish.PAUSE:
+        return Wait(because=missing)
+    what = "the step" if now.state.step >= 0 else "its beginning"
+    return RollBack(because=f"{what} took longer than {limit:g} s: {missing}")
 
 
 _RULES: tuple[Callable[[_Situation], Action | None], ...] = (

@@ -161,6 +161,23 @@ def read_all(folder: Path) -> tuple[tuple[Report, float], ...]:
     return tuple(found for path in paths if (found := _read(path)) is not None)
 
 
+def remove_old(folder: Path, *, rollout_id: str, before_sec: float) -> None:
+    """Removes reports about other rollouts that nobody has written for long.
+
+    Args:
+        folder: Where reports are looked for; may be missing.
+        rollout_id: Of the rollout whose reports stay.
+        before_sec: Those that were written before stay no longer; seconds since 1970 of the
+            machine's own clock.
+
+    Raises:
+        OSError: One cannot be removed.
+    """
+    for report, written in read_all(folder):
+        if written < before_sec and report.rollout_id != rollout_id:
+            path_of(report.server, folder).unlink(missing_ok=True)
+
+
 def _read(path: Path) -> tuple[Report, float] | None:
     try:
         with path.open("rb") as file:

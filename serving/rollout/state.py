@@ -44,7 +44,8 @@ class State:
         rollout_id: The plan's id.
         step: Index of the step; -1 before the first.
         share: What the candidate answers, or in a shadow is asked besides, in [0, 1].
-        step_started_sec: When the step began, on the clock that the decisions are made with.
+        step_started_sec: When the step began, on the clock that the decisions are made with; before
+            the first, when the rollout was opened.
         outcome: Whether it runs, or how it ended.
         because: Why it is so, in words.
         done: How many actions were taken in.

@@ -31,8 +31,8 @@ _OnWarmup = Callable[[Path, float, ServingError | None], None]
 _MICROS = 1e6
 _RUNTIME = "TF"
 _UNLOAD_SEC = 10.0
-# After a start all that a rollout needs should answer before the first request is dealt; what fails
-# to load and is tried again is not waited for longer.
+# After a start all that a rollout needs should answer before the first request is dealt; a
+# candidate that fails to load and is tried again is not waited for longer.
 _PINNED_SEC = 30.0
 
 
@@ -65,7 +65,6 @@ class LocalModels:
         self._loop = asyncio.get_running_loop()
         self._following: asyncio.Task[None] | None = None
         self._threads: BatchThreads | None = None
-        self._background: BatchThreads | None = None
         self._manager: ModelManager | None = None
         self._names: set[str] = set()
 
@@ -90,9 +89,6 @@ class LocalModels:
             None, _tensorflow_loader, self._options, self._on_warmup
         )
         self._threads = BatchThreads(self._workers(), name=self._batching.thread_pool_name)
-        if self._pins is not None:
-            # One thread: a version that is slow at what nobody waits for takes one core at most.
-            self._background = BatchThreads(1, name="background")
         batching = BatchingLoader(
             loader=loader,
             batching=self._batching,
@@ -103,7 +99,7 @@ class LocalModels:
             max_pending_requests=self._options.max_pending_requests or sys.maxsize,
             on_batch=self._on_batch,
             on_load=self._on_load,
-            background=self._background,
+            background=self._pins is not None,
         )
         self._manager = ModelManager(
             batching, ManagerOptions.of(self._options), accept=self._configure_logs
@@ -131,8 +127,8 @@ class LocalModels:
         async with asyncio.timeout(_UNLOAD_SEC):
             if self._manager is not None:
                 await self._manager.stop()
-            for threads in filter(None, (self._threads, self._background)):
-                await asyncio.to_thread(threads.close)
+            if self._threads is not None:
+                await asyncio.to_thread(self._threads.close)
 
     def _workers(self) -> int:
         # The event loop needs a core of its own; with two threads one slow model holds up no other.

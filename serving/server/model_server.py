@@ -13,6 +13,7 @@ Command lines are for `serving.server.flags`, signals and exit codes for `servin
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 import time
@@ -135,16 +136,16 @@ class ModelServer:
             self._watching_keys.cancel()
         grace = float(self._options.drain_grace_seconds)
         started = [server for server in (self._grpc, self._rest) if server is not None]
-        await asyncio.gather(*(server.drain(grace) for server in started))
-        if self._close_profiler is not None:
-            await self._close_profiler()
-        try:
-            if self._rollouts is not None:
-                await self._rollouts.close()
+        # Each is ended whatever became of those before; the last one here is the first to end.
+        async with contextlib.AsyncExitStack() as ending:
+            ending.push_async_callback(asyncio.to_thread, self._logs.close, _LOG_CLOSE_SEC)
             if self._close_backend is not None:
-                await self._close_backend()
-        finally:
-            await asyncio.to_thread(self._logs.close, _LOG_CLOSE_SEC)
+                ending.push_async_callback(self._close_backend)
+            if self._rollouts is not None:
+                ending.push_async_callback(self._rollouts.close)
+            if self._close_profiler is not None:
+                ending.push_async_callback(self._close_profiler)
+            await asyncio.gather(*(server.drain(grace) for server in started))
 
     async def _open_backend(self) -> DataPlane:
         rollouts = self._rollouts

@@ -143,6 +143,7 @@ def execute(
     *,
     config: config_pb2.EvalConfig = CONFIG,
     label_fn: str = LABEL_FN,
+    identifiers: Sequence[str] = (),
     **terms: Any,
 ) -> Validated:
     output = standard_artifacts.ModelEvaluation()
@@ -155,7 +156,8 @@ def execute(
             keys.TERMS: json.dumps(terms),
             keys.EVAL_CONFIG: json_format.MessageToJson(config),
             keys.LABEL_FN: label_fn,
-            keys.EVALUATED: json.dumps({one.uri: version for version, one in given.items()}),
+            keys.EVALUATED: json.dumps({version: one.uri for version, one in given.items()}),
+            keys.IDENTIFIERS: json.dumps(list(identifiers)),
             keys.TITLE: "taxi: one day",
         },
     )

@@ -40,6 +40,7 @@ class ScriptedServer:
         self.folder = folder
         self.failure = ""  # of loading the candidate
         self.loads = True
+        self.lacks: set[int] = set()  # of what should be loaded
         self._clock = clock
         self._name = name
         self._latest = latest
@@ -126,7 +127,11 @@ class ScriptedServer:
         written = Report(
             server=self._name,
             model=self._order.model if self._order else "flights",
-            available=self._order.versions if self._order else (self._latest,),
+            available=tuple(
+                version
+                for version in (self._order.versions if self._order else (self._latest,))
+                if version not in self.lacks
+            ),
             snapshot=self._snapshot(),
         )
         if self._order is not None and self._order.plan is not None:

@@ -6,7 +6,11 @@ one that serves this model alone can be told. A version that is let go stays for
 requests that were sent to it are on their way. Without a base path nothing is told, and the server
 behind has to hold all versions itself.
 
-One server is meant, not a name that stands for several.
+One server is meant, not a name that stands for several. It is told again what it has lost: after a
+restart, or where something else unloaded a version. Two things are the operator's: it must not read
+its own configuration again (`--model_config_file_poll_wait_seconds` of 0, as is usual), since that
+and what it is told here would undo each other; and a reload request as told here names no labels,
+so `version_labels` that it was started with are gone, and requests that name one are refused there.
 """
 
 from __future__ import annotations
@@ -133,7 +137,15 @@ class RemoteVersions:
         model = self._model
         request = GetModelStatusRequest(model_spec={"name": model})
         context = CallContext("rollout", self._clock() + _TIMEOUT_SEC)
-        response = await self._plane.get_model_status(request, context)
+        try:
+            response = await self._plane.get_model_status(request, context)
+        except ServingError as error:
+            if error.code != StatusCode.NOT_FOUND or not self._base_path:
+                raise
+            # It was started anew with another model, or with none: it has to be told.
+            if model == self._model:
+                self._states = None
+            return
         if model == self._model:
             self._states = {
                 each.version: (each.state, _message(each.status))
@@ -147,7 +159,7 @@ class RemoteVersions:
         desired = tuple(sorted({*self._wanted, *self._lingering})) if self._wanted else ()
         if not desired and self._told is None:
             return  # it was never told anything, so there is nothing to take back
-        known = self._heard and set(self._wanted) <= set(self._states or ())
+        known = self._heard and not any(map(self._is_lost, self._wanted))
         if desired == self._told and (known or now - self._told_at < _TOLD_AGAIN_SEC):
             return
         self._told, self._told_at, self._heard = desired, now, False
@@ -164,6 +176,11 @@ class RemoteVersions:
                 StatusCode(response.status.error_code), response.status.error_message
             )
         self._told_at, self._heard = self._clock(), True
+
+    def _is_lost(self, version: int) -> bool:
+        """Whether the server behind does not have a version, and not since it failed to load it."""
+        state, message = (self._states or {}).get(version, (_END, ""))
+        return state == _END and not message
 
     def _complain(self, error: ServingError) -> None:
         if error.message != self._complaint:

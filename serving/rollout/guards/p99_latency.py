@@ -7,6 +7,9 @@ the stable one's at most the smallest x that fewer than 1 % are known to exceed,
 when the first is above `max_ratio` times the second. Each bound takes a third of the guard's alpha,
 `max_sec` the last. Since x is always the edge of a bin, bins cost power but no error.
 
+It is not asked in a shadow (`Plan.asked`): copies are answered one after another, in the
+background.
+
 The percentiles in the words of a finding are read from the bins and are within 4.4 %.
 
 Source: Howard and Ramdas 2022, Sequential estimation of quantiles, Bernoulli 28(3).

@@ -32,11 +32,13 @@ class Finding:
         guard: Its name.
         status: Whether it holds.
         because: In words, with the numbers.
+        failed: Whether the guard could not be asked, which is never enough.
     """
 
     guard: str
     status: Status
     because: str
+    failed: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -142,11 +144,21 @@ def judge(
 
     A guard that only compares is left out while no stable version is asked: it would neither hold
     nor ever have enough. It was asked in the steps before.
+
+    One that fails says that it has not enough, so that nothing is promoted on its word; the others
+    are asked all the same.
     """
     asked = [bounds for bounds in guards if terms.compared or bounds.absolute]
-    return tuple(
-        _GUARDS[name_of(bounds)].judge(bounds, candidate, stable, terms) for bounds in asked
-    )
+    return tuple(_judged(bounds, candidate, stable, terms) for bounds in asked)
+
+
+def _judged(bounds: Bounds, candidate: ArmStats, stable: ArmStats, terms: Terms) -> Finding:
+    name = name_of(bounds)
+    try:
+        return _GUARDS[name].judge(bounds, candidate, stable, terms)
+    except Exception as error:  # noqa: BLE001 (one guard's fault must not silence the others)
+        because = f"cannot be judged: {type(error).__name__}: {error}"
+        return Finding(guard=name, status=Status.NOT_ENOUGH, because=because, failed=True)
 
 
 def lacking(candidate: int, stable: int, terms: Terms, what: str, fewest: int) -> str:

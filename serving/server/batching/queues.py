@@ -126,6 +126,20 @@ class RequestQueue:
         self._open, self._open_rows = [], 0
         return batch
 
+    def remove(self, request: Request) -> bool:
+        """Takes a request out that nobody waits for; returns whether it was still here."""
+        if request in self._open:
+            self._open.remove(request)
+            self._open_rows -= request.rows
+            return True
+        for batch in self._closed:
+            if request in batch:
+                batch.remove(request)
+                if not batch:
+                    self._closed.remove(batch)
+                return True
+        return False
+
     def hurry(self) -> None:
         """Stops waiting for company: whatever is here is due."""
         self._timeout_sec = 0.0

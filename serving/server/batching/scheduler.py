@@ -47,6 +47,7 @@ class BatchScheduler:
         threads: That compute, shared with other models.
         on_batch: Hears of every call of the model, on the event loop.
         max_pending_requests: Most requests accepted and not answered.
+        withdraws: Whether a request whose caller gave up leaves the queue; else it is computed.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class BatchScheduler:
         threads: BatchThreads,
         on_batch: Callable[[BatchReport], None],
         max_pending_requests: int = MAX_PENDING_REQUESTS,
+        withdraws: bool = False,
     ) -> None:
         self._options = parameters
         # A request that runs alone is a batch that nothing joins and that nothing holds up.
@@ -64,6 +66,7 @@ class BatchScheduler:
         self._threads = threads
         self._on_batch = on_batch
         self._max_pending = max_pending_requests
+        self._withdraws = withdraws
         self._computer = Computer(servable, parameters, threads.clock)
         self._names = {
             name: tuple(signature.inputs) if signature.batchable else None
@@ -184,9 +187,17 @@ class BatchScheduler:
     ) -> asyncio.Future[_Arrays]:
         future: asyncio.Future[_Arrays] = asyncio.get_running_loop().create_future()
         arrived = self._threads.clock()
-        self._threads.submit(requests, Request(inputs, outputs, rows, deadline, arrived, future))
+        request = Request(inputs, outputs, rows, deadline, arrived, future)
+        self._threads.submit(requests, request)
         self._pending += 1
+        if self._withdraws:
+            future.add_done_callback(lambda _: self._forget(requests, request))
         return future
+
+    def _forget(self, requests: RequestQueue, request: Request) -> None:
+        """Gives a request's place in the queue back if its caller gave up before its turn."""
+        if request.future.cancelled() and self._threads.withdraw(requests, request):
+            self._answered(1)
 
     async def _run_in_parts(self, signature: str, requests: RequestQueue, whole: _Rows) -> _Arrays:
         """Fills the open batch, and further ones with the rest."""
@@ -212,9 +223,12 @@ class BatchScheduler:
                 future.set_exception(answer)
             else:
                 future.set_result(answer)
-        self._pending -= len(computed.answers)
         for report in computed.reports:
             self._tell(report)
+        self._answered(len(computed.answers))
+
+    def _answered(self, count: int) -> None:
+        self._pending -= count
         if not self._pending and self._drained is not None:
             self._drained.set()
 

@@ -70,6 +70,22 @@ class BatchThreads:
             if requests.place is not Place.READY:
                 self._settle(requests, request.arrived)
 
+    def withdraw(self, requests: RequestQueue, request: Request) -> bool:
+        """Takes a request out of a queue; from any thread.
+
+        Returns:
+            False where it is computed already.
+        """
+        with self._lock:
+            if not requests.remove(request):
+                return False
+            if requests.empty:
+                self._waiting.discard(requests)
+                if requests.place is Place.READY:
+                    self._ready.remove(requests)
+                requests.place = Place.IDLE
+            return True
+
     def hurry(self, requests: RequestQueue) -> None:
         """Has everything in a queue computed without waiting for company; from any thread."""
         with self._lock:

@@ -6,9 +6,10 @@ servable run in threads, since they block. One version's way:
     aspire -> START -> wait for a load thread -> LOADING -> AVAILABLE -> UNLOADING -> END
                                                     └ tried again, or given up: END with its error
 
-A try that failed waits without a thread, so a newer version can load meanwhile. A version that is
-no longer aspired is not tried again; one that arrives too late is freed at once. Where versions
-come from is for `serving.server.models.watch`, what they compute for the servables.
+A try that failed waits without a thread, so a newer version can load meanwhile. What is urgent is
+tried again soon, for as long as all tries would take otherwise. A version that is no longer aspired
+is not tried again; one that arrives too late is freed at once. Where versions come from is for
+`serving.server.models.watch`, what they compute for the servables.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from serving.server.models.states import State, States, Status
 from serving.wire.errors import ServingError, StatusCode
 
 _logger = logging.getLogger(__name__)
+
+_SOON_SEC = 1.0
 
 OnChange = Callable[[str, int, State], None]
 
@@ -81,6 +84,7 @@ class Lifecycle:
         self._listeners: list[OnChange] = []
         self._versions: dict[str, dict[int, _Version]] = {}
         self._aspired: dict[str, Mapping[int, Path]] = {}
+        self._urgent: Mapping[str, int] = {}
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._load_slots = asyncio.Semaphore(options.initial_load_threads)
@@ -105,6 +109,15 @@ class Lifecycle:
         """Sets which versions of a model should serve; the rest follows by itself."""
         self._aspired[model] = folders
         self._settle(model)
+
+    def urge(self, versions: Mapping[str, int]) -> None:
+        """Has these versions, one of a model at most, tried again soon when a load fails."""
+        self._urgent = versions
+
+    def trying(self, model: str, version: int) -> bool:
+        """Returns whether a version may yet serve, also after tries that failed."""
+        found = self._versions.get(model, {}).get(version)
+        return found is not None and found.phase in {Phase.NEW, Phase.LOADING}
 
     def failures(self, model: str) -> Mapping[int, ServingError] | None:
         """Returns why all aspired versions of a model failed; None while one may still serve."""
@@ -198,15 +211,18 @@ class Lifecycle:
 
     async def _load(self, version: _Version) -> None:
         outcome: Servable | ServingError = _cancelled()
-        for attempt in range(self._options.max_retries + 1):
-            if attempt:
-                await self._pause(version)
-            if version.aspired:
-                outcome = await self._try(version)
+        retries, paused_sec = 0, 0.0
+        while version.aspired:
+            outcome = await self._try(version)
             if not version.aspired or not isinstance(outcome, ServingError):
                 break
             version.stumbled = True
             self.wake()
+            pause = self._pause_sec(version, retries, paused_sec)
+            if pause is None:
+                break
+            await self._pause(version, pause)
+            retries, paused_sec = retries + 1, paused_sec + pause
         if isinstance(outcome, ServingError):
             self._fail(version, outcome)
         elif version.aspired:
@@ -215,9 +231,18 @@ class Lifecycle:
             await self._close(version, outcome)
             self._fail(version, _cancelled())
 
-    async def _pause(self, version: _Version) -> None:
+    def _pause_sec(self, version: _Version, retries: int, paused_sec: float) -> float | None:
+        """Returns how long to rest before the next try, or None where there is none."""
+        usual, most = self._options.retry_interval_sec, self._options.max_retries
+        if self._urgent.get(version.model) != version.number:
+            return usual if retries < most else None
+        soon = min(usual, _SOON_SEC)
+        more = soon < usual and paused_sec + soon <= usual * most
+        return soon if retries < most or more else None
+
+    async def _pause(self, version: _Version, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._options.retry_interval_sec):
+            async with asyncio.timeout(seconds):
                 await version.abandoned.wait()
 
     async def _try(self, version: _Version) -> Servable | ServingError:

@@ -143,6 +143,7 @@ class ModelManager:
         self._lifecycle = Lifecycle(loader, options.load_options())
         self._watch = Watch(options.poll_interval_sec, self._aspire)
         self._pins: dict[str, frozenset[int]] = {}
+        self._firsts: dict[str, int] = {}
 
     def acquire(self, model_spec: Any) -> Lease:
         """Finds the version that a request means, and holds it until the lease is released.
@@ -182,9 +183,14 @@ class ModelManager:
         long as none is found what serves keeps serving.
 
         Args:
-            versions: Numbers by model; models that are left out follow their policies.
+            versions: Numbers by model, the one that shall answer for certain first: it is tried
+                again soon when it fails to load. Models that are left out follow their policies.
         """
         pins = {model: frozenset(numbers) for model, numbers in versions.items()}
+        self._firsts = {
+            model: next(iter(numbers)) for model, numbers in versions.items() if numbers
+        }
+        self._lifecycle.urge(self._firsts)
         if pins != self._pins:
             self._pins = pins
             self._watch.set(self._pinned(self._configs))
@@ -205,8 +211,11 @@ class ModelManager:
     async def settled(self, timeout_sec: float) -> bool:
         """Returns whether no pinned version is on its way any more, once that is so or time is up.
 
+        A pin's first version is waited for until it serves or is given up, however long that takes
+        and however often it is tried: requests that it should answer would go to another one.
+
         Args:
-            timeout_sec: How long to wait.
+            timeout_sec: How long to wait for the others.
         """
 
         def arrived() -> bool:
@@ -214,6 +223,9 @@ class ModelManager:
                 numbers & self._lifecycle.loading(model) for model, numbers in self._pins.items()
             )
 
+        await self._lifecycle.until(
+            lambda: not any(self._lifecycle.trying(*first) for first in self._firsts.items())
+        )
         try:
             async with asyncio.timeout(timeout_sec):
                 await self._lifecycle.until(arrived)

@@ -13,7 +13,7 @@ Everything is called on the event loop. When to look and to write is for `follow
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from serving.monitoring.metrics import ServerMetrics
 from serving.rollout import promotion
@@ -73,12 +73,16 @@ class Conduct:
         self._on_broken = on_broken
         self._forget()
 
-    def apply(self, order: Order | None, own: Report | None = None) -> None:
+    def apply(
+        self, order: Order | None, own: Report | None = None, reports: Sequence[Report] = ()
+    ) -> None:
         """Puts an order in force.
 
         Args:
             order: None for none, and then the server does as it is configured.
             own: What this server reported before it was started anew.
+            reports: What servers of the model reported, this one under other names among them: a
+                guard that broke at one of them is broken here.
         """
         if order is None:
             if self.in_force is not None:
@@ -94,6 +98,7 @@ class Conduct:
             self.in_force if self.in_force and self.in_force.order.model == order.model else None
         )
         self._remember(order, before, own)
+        self._adopt(order, reports)
         trial = self._trial(order, before, own)
         usual = order.serves if trial is None else trial.version(_most(trial.split))
         self.in_force = InForce(
@@ -191,6 +196,19 @@ class Conduct:
         if not order.running:
             self._broken = ""
 
+    def _adopt(self, order: Order, reports: Sequence[Report]) -> None:
+        """Takes a guard for broken that a server of the same rollout found so."""
+        if self._broken or order.plan is None or not order.running:
+            return
+        for one in reports:
+            if one.broken and (one.model, one.rollout_id) == (order.model, order.plan.id):
+                self._broken, self._broken_sec = one.broken, one.broken_sec
+                _LOGGER.error(
+                    "rollout %s: %s found a guard broken, so version %d answers everything: %s",
+                    order.plan.id, one.server, order.plan.stable_version, one.broken,
+                )  # fmt: skip
+                return
+
     def _trial(self, order: Order, before: InForce | None, own: Report | None) -> Trial | None:
         plan, state = order.plan, order.state
         if plan is None or state is None:
@@ -233,13 +251,12 @@ class Conduct:
         )
 
     def _findings(self, trial: Trial) -> tuple[Finding, ...]:
-        try:
-            return promotion.findings(trial.plan, trial.state, self._snapshot(trial.plan))
-        except RolloutError as error:
-            if not self._complained:
-                _LOGGER.error("rollout %s cannot be judged: %s", trial.plan.id, error)
-            self._complained = True
-            return ()
+        found = promotion.findings(trial.plan, trial.state, self._snapshot(trial.plan))
+        failed = [one for one in found if one.failed]
+        if failed and not self._complained:
+            _LOGGER.error("rollout %s: %s %s", trial.plan.id, failed[0].guard, failed[0].because)
+        self._complained = self._complained or bool(failed)
+        return found
 
     def _go_back(self, trial: Trial, broken: list[Finding]) -> None:
         assert self.in_force is not None

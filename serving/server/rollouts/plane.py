@@ -8,9 +8,13 @@ models, pass untouched; so does everything while there is no order. Of the rest:
                               the background, and only the counts and the request log get to know
     no rollout                the version that the order names answers
 
-What counts as an error of a version: what it could not do (`_FAULTS`). An error that blames the
-request is the caller's; of a candidate it counts only if the stable version answers the same
-request, which is then asked in the background.
+What counts as an error of a version: what it could not do (`_FAULTS`). Time that was up counts, and
+so does a caller that left, where the version had `ENOUGH_SEC`; with less, the caller is to blame.
+An error that blames the request is the caller's; of a candidate it counts only if the stable
+version answers the same request, which is then asked in the background.
+
+While the stable version cannot be asked the backend chooses for those that are dealt to it; such a
+request is part of no arm and is not counted.
 
 What a broken guard means is for `conduct`.
 """
@@ -28,16 +32,19 @@ from serving.data_plane import SHADOW, CallContext, DataPlane
 from serving.monitoring.metrics import ServerMetrics
 from serving.rollout.routing import Arm
 from serving.server.request_logs import RequestLogs
-from serving.server.rollouts import keys, predictions
+from serving.server.rollouts import keys, kinds
 from serving.server.rollouts.background import TIMEOUT_SEC, Background
 from serving.server.rollouts.conduct import Conduct
 from serving.server.rollouts.in_force import InForce, Trial
+from serving.server.rollouts.kinds import Kind, Named
 from serving.server.rollouts.versions import Versions
 from serving.wire.errors import ServingError, StatusCode
 from serving.wire.messages import ModelSpec
 
 _LOGGER = logging.getLogger(__name__)
 _MICROS = 1e6
+# Whoever gives a version less than this does not find out whether it answers.
+ENOUGH_SEC = 1.0
 # A call whose time is up is cancelled by its transport, which may look at another clock.
 _DEADLINE_SLACK_SEC = 0.02
 
@@ -56,42 +63,11 @@ _FAULTS = frozenset(
 _Ask = Callable[[Any, CallContext], Coroutine[Any, Any, Any]]
 
 
-def _own_spec(message: Any) -> Any:
-    return message.model_spec
-
-
-def _first_task(message: Any) -> Any:
-    """Returns the ModelSpec that decides about a MultiInference, in a request or a response."""
-    entries = message.tasks if hasattr(message, "tasks") else message.results
-    return entries[0].model_spec if entries else ModelSpec()
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Kind:
-    """One kind of call.
-
-    Attributes:
-        method: Its name, here and in the request log.
-        spec: Finds the ModelSpec, in a request as in a response.
-        predictions: Reads a response.
-    """
-
-    method: str
-    spec: Callable[[Any], Any]
-    predictions: Callable[[Any, str], list[float]]
-
-
-_PREDICT = _Kind("predict", _own_spec, predictions.of_predict)
-_CLASSIFY = _Kind("classify", _own_spec, predictions.of_classify)
-_REGRESS = _Kind("regress", _own_spec, predictions.of_regress)
-_MULTI = _Kind("multi_inference", _first_task, predictions.of_multi_inference)
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Dealt:
     """A request and where it goes."""
 
-    kind: _Kind
+    kind: Kind
     trial: Trial
     request: Any
     context: CallContext
@@ -140,26 +116,26 @@ class RolloutPlane:
         """Answers a PredictRequest with a PredictResponse."""
         if self._conduct.in_force is None:
             return self._plane.predict(request, context)
-        return self._route(_PREDICT, self._plane.predict, request, context)
+        return self._route(kinds.PREDICT, self._plane.predict, request, context)
 
     def classify(self, request: Any, context: CallContext) -> Coroutine[Any, Any, Any]:
         """Answers a ClassificationRequest with a ClassificationResponse."""
-        return self._route(_CLASSIFY, self._plane.classify, request, context)
+        return self._route(kinds.CLASSIFY, self._plane.classify, request, context)
 
     def regress(self, request: Any, context: CallContext) -> Coroutine[Any, Any, Any]:
         """Answers a RegressionRequest with a RegressionResponse."""
-        return self._route(_REGRESS, self._plane.regress, request, context)
+        return self._route(kinds.REGRESS, self._plane.regress, request, context)
 
     def multi_inference(self, request: Any, context: CallContext) -> Coroutine[Any, Any, Any]:
         """Answers a MultiInferenceRequest with a MultiInferenceResponse."""
-        return self._route(_MULTI, self._plane.multi_inference, request, context)
+        return self._route(kinds.MULTI, self._plane.multi_inference, request, context)
 
     async def get_model_metadata(self, request: Any, context: CallContext) -> Any:
         """Answers a GetModelMetadataRequest with a GetModelMetadataResponse."""
         force = self._concerned(request.model_spec)
         if force is None:
             return await self._plane.get_model_metadata(request, context)
-        with _Named(request.model_spec, force.answering(self._versions)):
+        with Named(request.model_spec, force.answering(self._versions)):
             return await self._plane.get_model_metadata(request, context)
 
     async def get_model_status(self, request: Any, context: CallContext) -> Any:
@@ -194,7 +170,7 @@ class RolloutPlane:
         return None if spec.WhichOneof("version_choice") else force
 
     def _route(
-        self, kind: _Kind, ask: _Ask, request: Any, context: CallContext
+        self, kind: Kind, ask: _Ask, request: Any, context: CallContext
     ) -> Coroutine[Any, Any, Any]:
         force = self._concerned(kind.spec(request))
         if force is None:
@@ -204,34 +180,42 @@ class RolloutPlane:
         return self._dealt(ask, force, _Dealt(kind, force.trial, request, context))
 
     async def _pinned(
-        self, kind: _Kind, ask: _Ask, force: InForce, request: Any, context: CallContext
+        self, kind: Kind, ask: _Ask, force: InForce, request: Any, context: CallContext
     ) -> Any:
-        with _Named(kind.spec(request), force.answering(self._versions)):
+        with Named(kind.spec(request), force.answering(self._versions)):
             return await ask(request, context)
 
     async def _dealt(self, ask: _Ask, force: InForce, dealt: _Dealt) -> Any:
         trial, request, context = dealt.trial, dealt.request, dealt.context
         key = self._key(trial, request, context)
         arm, version = self._choose(force, trial, key)
+        if version is None:
+            return await self._pinned(dealt.kind, ask, force, request, context)
         context.rollout_id, context.rollout_arm = trial.plan.id, arm.value
         start = self._clock()
         try:
-            with _Named(dealt.kind.spec(request), version):
+            with Named(dealt.kind.spec(request), version):
                 response = await ask(request, context)
         except ServingError as error:
-            self._failed(dealt, ask, arm, error.code)
-            self._copy(dealt, ask, key, None)
+            self._safely(self._failed, dealt, ask, arm, error.code, start)
+            self._safely(self._copy, dealt, ask, key, None)
             raise
         except asyncio.CancelledError:
-            if self._is_late(context):
-                self._failed(dealt, ask, arm, StatusCode.DEADLINE_EXCEEDED)
+            self._safely(self._left, dealt, arm, start)
             raise
         except Exception:
-            self._failed(dealt, ask, arm, StatusCode.INTERNAL)
+            self._safely(self._failed, dealt, ask, arm, StatusCode.INTERNAL, start)
             raise
-        self._answered(dealt, arm, arm.value, response, self._clock() - start)
-        self._copy(dealt, ask, key, response)
+        self._safely(self._answered, dealt, arm, arm.value, response, self._clock() - start)
+        self._safely(self._copy, dealt, ask, key, response)
         return response
+
+    def _safely(self, work: Callable[..., object], *args: Any) -> None:
+        """Counts; what goes wrong there is nothing to the caller."""
+        try:
+            work(*args)
+        except Exception as error:  # noqa: BLE001 (an observer must not fail what it observes)
+            self._complain("a request could not be counted", error)
 
     def _key(self, trial: Trial, request: Any, context: CallContext) -> bytes:
         if not trial.needs_key:
@@ -251,12 +235,21 @@ class RolloutPlane:
         stable = trial.plan.stable_version
         if self._versions.answers(force.order.model, stable):
             return Arm.STABLE, stable
-        return Arm.STABLE, force.answering(self._versions)
+        return Arm.STABLE, None
 
-    def _is_late(self, context: CallContext) -> bool:
-        return (
-            context.deadline is not None and self._clock() >= context.deadline - _DEADLINE_SLACK_SEC
-        )
+    def _had_time(self, context: CallContext, start: float) -> bool:
+        """Whether a version that did not answer was allowed, or took, long enough to answer."""
+        allowed = math.inf if context.deadline is None else context.deadline - start
+        return max(allowed, self._clock() - start) >= ENOUGH_SEC
+
+    def _left(self, dealt: _Dealt, arm: Arm, start: float) -> None:
+        """Counts a call that nobody waits for any more: its time is up, or its caller went."""
+        now, deadline = self._clock(), dealt.context.deadline
+        is_late = deadline is not None and now >= deadline - _DEADLINE_SLACK_SEC
+        code = StatusCode.DEADLINE_EXCEEDED if is_late else StatusCode.CANCELLED
+        self._count_failure(dealt.trial, arm, arm.value, code)
+        if now - start >= ENOUGH_SEC - _DEADLINE_SLACK_SEC:
+            self._conduct.failed(dealt.trial, arm)
 
     def _answered(
         self, dealt: _Dealt, arm: Arm, named: str, response: Any, seconds: float
@@ -274,9 +267,11 @@ class RolloutPlane:
         self._metrics.rollout_latency.observe(*labels, value=seconds * _MICROS)
         return found
 
-    def _failed(self, dealt: _Dealt, ask: _Ask, arm: Arm, code: StatusCode) -> None:
+    def _failed(self, dealt: _Dealt, ask: _Ask, arm: Arm, code: StatusCode, start: float) -> None:
         trial = dealt.trial
         self._count_failure(trial, arm, arm.value, code)
+        if code is StatusCode.DEADLINE_EXCEEDED and not self._had_time(dealt.context, start):
+            return
         if code in _FAULTS:
             self._conduct.failed(trial, arm)
         elif arm is Arm.CANDIDATE and code != StatusCode.CANCELLED:
@@ -353,7 +348,7 @@ class RolloutPlane:
         )
 
     async def _quietly(self, dealt: _Dealt, ask: _Ask, arm: Arm, context: CallContext) -> Any:
-        with _Named(dealt.kind.spec(dealt.request), dealt.trial.version(arm)):
+        with Named(dealt.kind.spec(dealt.request), dealt.trial.version(arm)):
             async with asyncio.timeout(TIMEOUT_SEC):
                 return await ask(dealt.request, context)
 
@@ -369,24 +364,3 @@ class RolloutPlane:
         if text not in self._complaints:
             self._complaints.add(text)
             _LOGGER.error("%s; further ones are not told", text, exc_info=error)
-
-
-class _Named:
-    """Has a ModelSpec name a version for as long as a call takes.
-
-    Requests are not copied, as they may be large, and the caller did not name a version, which is
-    what the request log shall show.
-    """
-
-    __slots__ = ("_spec", "_version")
-
-    def __init__(self, spec: Any, version: int | None) -> None:
-        self._spec = spec
-        self._version = version
-
-    def __enter__(self) -> None:
-        if self._version is not None:
-            self._spec.version.value = self._version
-
-    def __exit__(self, *_: object) -> None:
-        self._spec.ClearField("version")

@@ -43,14 +43,19 @@ class Rollouts:
         self._metrics = metrics
         self._logs = logs
         self._now = now
-        self._server = server_name(socket.gethostname(), options.port)
+        port = options.port or options.rest_api_port
+        self._server = server_name(socket.gethostname(), port)
         self._follower = Follower(Path(options.rollout_dir), self._server)
         self._background = Background()
         self._pins: dict[str, Collection[int]] = {}
         self._close_versions: Callable[[], Awaitable[None]] | None = None
 
     async def first(self) -> Mapping[str, Collection[int]]:
-        """Returns which versions the order wants that is there at the start, by model."""
+        """Returns which versions the order wants that is there at the start, by model.
+
+        Raises:
+            ServingError: An order is there that cannot be read.
+        """
         order = await self._follower.first()
         self._pins = {order.model: order.versions} if order else {}
         return self._pins
@@ -95,7 +100,9 @@ class Rollouts:
 
     async def close(self) -> None:
         """Ends what runs in the background and writes a last report."""
-        await self._background.close()
-        await self._follower.close()
-        if self._close_versions is not None:
-            await self._close_versions()
+        try:
+            await self._background.close()
+        finally:
+            await self._follower.close()
+            if self._close_versions is not None:
+                await self._close_versions()

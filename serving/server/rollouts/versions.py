@@ -14,7 +14,11 @@ class Versions(Protocol):
     """Versions of models, loaded or not; for the event loop."""
 
     def pin(self, versions: Mapping[str, Collection[int]]) -> None:
-        """Has these versions loaded, and no others; models left out follow their configuration."""
+        """Has these versions loaded, and no others; models left out follow their configuration.
+
+        Args:
+            versions: Numbers by model, the one that shall answer for certain first.
+        """
 
     def answers(self, model: str, version: int) -> bool:
         """Returns whether a version can be asked at this moment; asked for each request."""

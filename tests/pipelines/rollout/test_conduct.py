@@ -348,3 +348,41 @@ def test_of_two_that_were_opened_at_once_the_second_is_not_run(world: World) -> 
     placed = order.read(world.folder)
     assert placed is not None
     assert placed.serves == 2
+
+
+def test_nothing_begins_while_a_server_lacks_the_stable_version(world: World) -> None:
+    push(world.store, 2)
+    world.tick()
+    world.server.lacks = {1}
+    world.server.look()
+    assert "version 1 is not available at host-8500" in world.tick().rollouts[0]
+    world.server.lacks = set()
+    world.server.look()
+    assert [one.kind for one in world.tick().events] == ["raised"]
+
+
+def test_a_rollout_that_no_server_begins_ends_after_as_long_as_a_step_may_last(
+    world: World,
+) -> None:
+    push(world.store, 2, max_step_sec=150.0)
+    world.tick()
+    assert "no server is alive" in world.tick().rollouts[0]
+    world.now_sec += 60
+    [event] = world.tick().events
+    assert event.kind == "rolled_back"
+    assert "longer than 150 s" in event.because
+
+
+def test_an_order_that_cannot_be_read_is_not_overwritten(world: World, monkeypatch: Any) -> None:
+    def no_files_left(path: Path, *args: Any, **kwargs: Any) -> Any:
+        if path.name == order.FILE_NAME:
+            raise OSError(24, "Too many open files")
+        return opened(path, *args, **kwargs)
+
+    opened = Path.open
+    push(world.store, 2)
+    world.tick()
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", no_files_left)
+        with pytest.raises(OSError, match="Too many open files"):
+            world.tick()

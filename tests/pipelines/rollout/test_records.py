@@ -41,7 +41,7 @@ def test_what_is_written_is_read_back(store: MetadataStore) -> None:
     assert opened(store)
     [rollout] = records.read(store, "flights").rollouts
     assert rollout == Rollout(plan=PLAN, opened_sec=5.0, origin="a test")
-    assert rollout.state == State(rollout_id="flights-2")
+    assert rollout.state == State(rollout_id="flights-2", step_started_sec=5.0)
     state = State(rollout_id="flights-2", step=0, share=0.01, because="é" * 3_000, done=1)
     action = Action(
         number=1,

@@ -10,7 +10,7 @@ from rollout_orders import CANDIDATE, MODEL, STABLE, ended, plan, running
 
 from serving.rollout import guards
 from serving.rollout import order as orders
-from serving.rollout.errors import RolloutError
+from serving.rollout.errors import RolloutError, UnreadableOrderError
 from serving.rollout.order import Order
 from serving.rollout.plan import Strategy
 from serving.rollout.state import Outcome, State
@@ -56,11 +56,14 @@ def test_both_versions_have_to_be_there_while_a_rollout_runs(order, versions, is
         ({"model": "other"}, "a plan for other, received one for chance"),
         ({"state": State(rollout_id="other")}, "the state of chance-12"),
         ({"state": State(rollout_id="chance-12", step=2)}, "with 2 steps"),
+        ({"state": State(rollout_id="chance-12", step=0, share=7.0)}, "a share of 0.25 in step 1"),
+        ({"state": State(rollout_id="chance-12", share=1.0)}, "a share of 0 in step 0"),
+        ({"serves": 99}, "has version 11 serve"),
     ],
 )
 def test_an_order_that_cannot_be_meant_is_refused(change, text):
     made = plan()
-    usual = {"model": MODEL, "serves": 1, "plan": made, "state": State(rollout_id=made.id)}
+    usual = {"model": MODEL, "serves": STABLE, "plan": made, "state": State(rollout_id=made.id)}
     with pytest.raises(RolloutError, match=text):
         Order(**{**usual, **change})
 
@@ -90,7 +93,7 @@ def test_a_file_that_holds_no_order_is_named(tmp_path, text):
 
 def test_what_cannot_be_read_is_named(tmp_path):
     (tmp_path / "order.json").mkdir()
-    with pytest.raises(RolloutError, match="cannot be read"):
+    with pytest.raises(UnreadableOrderError, match=r"order\.json: cannot be read"):
         orders.read(tmp_path)
 
 

@@ -12,7 +12,7 @@ from serving.rollout import promotion
 from serving.rollout.actions import Action, Conclude, Promote, Raise, RollBack, Switch, Wait
 from serving.rollout.arms import StepAccumulator
 from serving.rollout.errors import RolloutError
-from serving.rollout.guards import ErrorRate, LiveMetric, PredictionDrift
+from serving.rollout.guards import ErrorRate, LiveMetric, P99Latency, PredictionDrift
 from serving.rollout.metric import Metric, Moments
 from serving.rollout.plan import Experiment, OnSuccess, Plan, Strategy
 from serving.rollout.promotion import next_action
@@ -217,6 +217,50 @@ def test_a_step_that_takes_too_long_is_rolled_back() -> None:
     assert isinstance(late, RollBack)
     assert "longer than 600 s: step 1 has 99 of 100 requests" in late.because
     assert isinstance(complete, Raise)
+
+
+@pytest.mark.parametrize(
+    ("state", "snapshot", "because"),
+    [
+        (NEW, {"step": -1, "candidate_ready": False}, "its beginning .* not warm"),
+        (NEW, {"step": 0}, "its beginning .* the snapshot is of step 1"),
+        (at(0), {"step": 1}, "the step .* the snapshot is of step 2"),
+        (at(0), {"step": 0, "candidate_ready": False}, "the step .* not warm"),
+    ],
+)
+def test_no_server_and_no_candidate_is_waited_for_longer_than_a_step(
+    state: State, snapshot: dict, because: str
+) -> None:
+    plan = dataclasses.replace(CANARY, max_step_sec=600.0)
+    state = dataclasses.replace(state, step_started_sec=1000.0)
+    step = snapshot.pop("step")
+
+    late = next_action(plan, state, seen(step, **snapshot), 1600.0)
+
+    assert isinstance(late, RollBack)
+    assert re.search(because, late.because)
+    for shown, now_sec, limit in (
+        (seen(step, **snapshot), 1599.0, 600.0),
+        (seen(step, **snapshot, wish=Wish.PAUSE), 1600.0, 600.0),
+        (seen(step, **snapshot), 1600.0, None),
+    ):
+        unlimited = dataclasses.replace(plan, max_step_sec=limit)
+        assert isinstance(next_action(unlimited, state, shown, now_sec), Wait)
+
+
+def test_a_shadow_does_not_ask_for_latencies() -> None:
+    both = (ErrorRate(), P99Latency(max_sec=0.001))
+    names = {
+        plan.strategy: [one.guard for one in promotion.findings(plan, at(0), seen(0))]
+        for plan in (
+            dataclasses.replace(CANARY, guards=both),
+            dataclasses.replace(SHADOW, guards=both),
+        )
+    }
+    assert names == {
+        Strategy.CANARY: ["error_rate", "p99_latency"],
+        Strategy.SHADOW: ["error_rate"],
+    }
 
 
 def test_a_step_waits_for_a_guard_that_has_not_enough() -> None:

@@ -28,6 +28,7 @@ class Behind(PlainPlane):
         self.states = states or {}
         self.told = []
         self.refuses = False
+        self.error = 13
 
     async def get_model_status(self, request, context):
         if not self.states:
@@ -36,7 +37,8 @@ class Behind(PlainPlane):
         response = messages.GetModelStatusResponse(model_version_status=listed)
         for status in response.model_version_status:
             if status.state == END:
-                status.status.error_code, status.status.error_message = 13, "no room"
+                status.status.error_code = self.error
+                status.status.error_message = "no room" if self.error else ""
         return response
 
     async def reload_config(self, request, context):
@@ -146,5 +148,44 @@ def test_without_a_pin_nothing_is_asked_or_told():
         async with behind(plane, "/models/m") as versions:
             await asyncio.sleep(0.1)
             assert (versions.available(MODEL), plane.told) == ((), [])
+
+    asyncio.run(run())
+
+
+def test_a_server_behind_that_unloaded_a_version_by_itself_is_told_again():
+    async def run():
+        plane = Behind({3: AVAILABLE})
+        plane.error = 0
+        async with behind(plane, "/models/m", {MODEL: (1, 2)}) as versions:
+            await comes(lambda: versions.available(MODEL) == (1, 2))
+            told = len(plane.told)
+            plane.states = {1: END, 2: AVAILABLE}  # it read a configuration of its own
+            await comes(lambda: len(plane.told) > told)
+            await comes(lambda: versions.available(MODEL) == (1, 2))
+
+    asyncio.run(run())
+
+
+def test_a_version_that_could_not_be_loaded_is_not_told_again():
+    async def run():
+        plane = Behind({3: AVAILABLE})
+        async with behind(plane, "/models/m", {MODEL: (1, 2)}) as versions:
+            await comes(lambda: versions.available(MODEL) == (1, 2))
+            told = len(plane.told)
+            plane.states = {1: AVAILABLE, 2: END}
+            await asyncio.sleep(0.8)
+            assert (len(plane.told), versions.failure(MODEL, 2)) == (told, "no room")
+
+    asyncio.run(run())
+
+
+def test_a_server_behind_that_knows_nothing_of_the_model_is_told():
+    async def run():
+        plane = Behind()
+        async with behind(plane, "/models/m", {MODEL: (1, 2)}) as versions:
+            await comes(lambda: versions.available(MODEL) == (1, 2))
+            plane.states = {}  # it was started anew
+            await comes(lambda: plane.states)
+            assert plane.told == [(MODEL, "/models/m", (1, 2))] * 2
 
     asyncio.run(run())

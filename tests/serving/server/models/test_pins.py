@@ -141,3 +141,35 @@ def test_a_configuration_that_is_applied_again_leaves_a_pin(base):
             await comes_true(lambda: manager.available("m") == ())
 
     on_loop(run())
+
+
+def test_a_start_waits_for_a_pins_first_version_also_where_it_stumbled(base, monkeypatch):
+    from serving.server.models import lifecycle
+
+    monkeypatch.setattr(lifecycle, "_SOON_SEC", 0.02)
+    slow = dataclasses.replace(QUICK, max_load_retries=1, load_retry_interval_sec=15)
+    push(base, 3, "fail for now")
+
+    async def run():
+        async with managed(base, {"m": (3, 1)}, slow) as manager:
+            settled = asyncio.create_task(manager.settled(0.0))
+            await asyncio.sleep(0.3)
+            assert (settled.done(), manager.available("m")) == (False, (1,))
+            (base / "3" / "number").write_text("3")
+            async with asyncio.timeout(10):
+                assert await settled
+            assert manager.available("m") == (1, 3)
+
+    on_loop(run())
+
+
+def test_a_pins_first_version_that_is_given_up_is_waited_for_no_longer(base):
+    push(base, 3, "fail for good")
+
+    async def run():
+        async with managed(base, {"m": (3, 1)}) as manager:
+            async with asyncio.timeout(10):
+                assert await manager.settled(5)
+            assert manager.failure("m", 3) == "INTERNAL: for good"
+
+    on_loop(run())

@@ -11,6 +11,7 @@ from rollout_orders import CANDIDATE, MODEL, NEWER, STABLE, ended, plan, running
 
 from serving.monitoring.metrics import ServerMetrics
 from serving.rollout import guards
+from serving.rollout.guards import registry
 from serving.rollout.order import Order
 from serving.rollout.plan import Strategy
 from serving.rollout.routing import Arm
@@ -305,3 +306,30 @@ def test_distances_of_a_shadow_are_the_candidates(desk):
     for distance in (0.0, 0.5):
         desk.conduct.apart(desk.trial, distance)
     assert desk.report().snapshot.candidate.metrics[DISTANCE].mean == 0.25
+
+
+def test_a_guard_that_fails_does_not_silence_the_others(desk, monkeypatch):
+    def at_fault(*_):
+        raise ZeroDivisionError("a fault")
+
+    registered = registry._GUARDS["prediction_drift"]
+    at_fault_guard = dataclasses.replace(registered, judge=at_fault)
+    monkeypatch.setitem(registry._GUARDS, "prediction_drift", at_fault_guard)
+    desk.conduct.apply(running(plan(guards=(guards.PredictionDrift(), guards.ErrorRate()))))
+    desk.answer(100)
+    desk.fail(24)
+    assert desk.conduct.judge()
+    assert desk.report().broken.startswith("error_rate: ")
+
+
+def test_a_guard_that_another_server_found_broken_is_broken_in_later_steps_too(desk):
+    made = plan(guards=ERRORS)
+    desk.conduct.apply(running(made))
+    broken = dataclasses.replace(desk.report(), server="host-2", broken="error_rate: all")
+    other = dataclasses.replace(broken, rollout_id="chance-11")
+    desk.conduct.apply(running(made, step=1, done=2), None, [other])
+    assert desk.trial.split.answered == 1.0
+    desk.conduct.apply(running(made, step=1, done=2), None, [other, broken])
+    assert (desk.trial.split.answered, desk.conduct.in_force.usual) == (0.0, STABLE)
+    desk.conduct.apply(ended(made, Outcome.PROMOTED, CANDIDATE), None, [broken])
+    assert (desk.report().broken, desk.conduct.in_force.usual) == ("", CANDIDATE)

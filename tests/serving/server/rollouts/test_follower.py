@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import pathlib
 import time
 from typing import Any
 
+import pytest
 from rollout_orders import CANDIDATE, MODEL, STABLE, plan, running
 
 from serving.monitoring.metrics import ServerMetrics
@@ -18,6 +21,7 @@ from serving.rollout.routing import Arm
 from serving.server.rollouts import follower as following
 from serving.server.rollouts.conduct import Conduct
 from serving.server.rollouts.follower import Follower, OrderFile, server_name
+from serving.wire.errors import ServingError
 
 
 class Both:
@@ -167,3 +171,127 @@ def test_a_folder_that_takes_no_report_is_told_once(tmp_path, caplog):
     assert asyncio.run(run()) == 0.25
     told = [one for one in caplog.records if "cannot be written" in one.message]
     assert len(told) == 1
+
+
+def no_files_left(path, *args, **kwargs):
+    raise OSError(errno.EMFILE, "Too many open files")
+
+
+def test_an_order_that_could_not_be_read_once_is_read_at_the_next_look(
+    tmp_path, monkeypatch, caplog
+):
+    file = OrderFile(tmp_path)
+    orders.write(Order(model=MODEL, serves=CANDIDATE), tmp_path)
+    file.look()
+    orders.write(Order(model=MODEL, serves=STABLE), tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(pathlib.Path, "open", no_files_left)
+        assert [file.look() for _ in range(3)] == [False] * 3
+        assert "Too many open files" in file.problem
+    assert len(caplog.records) == 1
+    assert (file.look(), file.order) == (True, Order(model=MODEL, serves=STABLE))
+    assert file.problem == ""
+
+
+@pytest.mark.parametrize("damage", ["nobody can read it", "it is none"])
+def test_an_order_that_cannot_be_read_at_the_start_is_not_taken_for_none(
+    tmp_path, monkeypatch, damage
+):
+    monkeypatch.setattr(following, "FIRST_SEC", 0.3)
+    path = tmp_path / FILE_NAME
+    if damage == "it is none":
+        path.write_text("{")
+    else:
+        path.mkdir()
+
+    async def run():
+        follower = Follower(tmp_path, "host-1")
+        try:
+            await follower.first()
+        finally:
+            await follower.close()
+
+    with pytest.raises(ServingError, match=str(path)):
+        asyncio.run(run())
+
+
+def test_an_order_that_can_be_read_a_moment_later_is_the_first(tmp_path):
+    path = tmp_path / FILE_NAME
+    path.mkdir()
+
+    async def run():
+        follower = Follower(tmp_path, "host-1")
+        first = asyncio.create_task(follower.first())
+        await asyncio.sleep(0.2)
+        assert not first.done()
+        path.rmdir()
+        orders.write(Order(model=MODEL, serves=STABLE), tmp_path)
+        found = await first
+        await follower.close()
+        return found
+
+    assert asyncio.run(run()) == Order(model=MODEL, serves=STABLE)
+
+
+def test_a_guard_that_broke_under_another_name_stays_broken(tmp_path):
+    orders.write(running(plan()), tmp_path)
+    before = Report(
+        server="pod-a-8500",
+        model=MODEL,
+        rollout_id="chance-12",
+        broken="error_rate: all",
+        broken_sec=5.0,
+    )
+    reports.write(before, tmp_path)
+
+    async def run():
+        follower = Follower(tmp_path, "host-1")
+        await follower.first()
+        conduct = conduct_of(follower)
+        await follower.start(conduct)
+        report = conduct.report()
+        await follower.close()
+        return conduct.in_force.trial.split.answered, report.broken, report.broken_sec
+
+    assert asyncio.run(run()) == (0.0, "error_rate: all", 5.0)
+
+
+def test_reports_of_other_rollouts_go_after_a_day(tmp_path):
+    old = time.time() - 90_000
+    for server, rollout_id, at in (
+        ("gone-1", "chance-11", old),
+        ("gone-2", "", old),
+        ("silent-1", "chance-12", old),
+        ("new-1", "chance-11", time.time()),
+    ):
+        reports.write(Report(server=server, model=MODEL, rollout_id=rollout_id), tmp_path)
+        os.utime(reports.path_of(server, tmp_path), (at, at))
+    orders.write(running(plan()), tmp_path)
+
+    async def run():
+        follower = Follower(tmp_path, "host-1")
+        await follower.first()
+        await follower.start(conduct_of(follower))
+        await follower.close()
+
+    asyncio.run(run())
+    left = [report.server for report, _ in reports.read_all(tmp_path)]
+    assert left == ["host-1", "new-1", "silent-1"]
+
+
+def test_the_last_report_is_written_also_where_the_one_before_was_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(following, "ALIVE_SEC", 60.0)
+    orders.write(running(plan()), tmp_path)
+    path = reports.path_of("host-1", tmp_path)
+    path.mkdir()
+
+    async def run():
+        follower = Follower(tmp_path, "host-1")
+        await follower.first()
+        await follower.start(conduct_of(follower))
+        await comes(lambda: follower._complaint)
+        path.rmdir()
+        await follower.close()
+
+    asyncio.run(run())
+    assert written(tmp_path).rollout_id == "chance-12"

@@ -100,6 +100,7 @@ class Desk:
         self.versions = Both()
         self.metrics = ServerMetrics()
         self.background = Background()
+        self.later_sec = 0.0
         self.conduct = Conduct(
             "host-1",
             self.versions,
@@ -116,7 +117,7 @@ class Desk:
             logs=RequestLogs(lambda _: None, default=None, clock=time.time),  # type: ignore[arg-type,return-value]
             metrics=self.metrics,
             output="",
-            clock=time.monotonic,
+            clock=lambda: time.monotonic() + self.later_sec,
         )
 
     async def settled(self):
@@ -226,14 +227,14 @@ def test_metadata_and_signature_are_those_of_the_version_that_most_get():
 
 @pytest.mark.parametrize(
     ("loaded", "asked", "arm"),
-    [({STABLE}, STABLE, "stable"), (set(), None, "stable")],
+    [({STABLE}, STABLE, "stable"), (set(), None, "")],
 )
 def test_a_candidate_that_is_not_there_is_asked_nothing(loaded, asked, arm):
     async def work(desk):
         desk.versions.loaded = loaded
         context = await call(desk)
         assert (desk.behind.asked, context.rollout_arm) == ([("predict", asked)], arm)
-        assert desk.seen() == (1, 0, 0, 0)
+        assert desk.seen() == (int(bool(loaded)), 0, 0, 0)
 
     on_desk(ALL_CANDIDATE, work)
 
@@ -270,17 +271,78 @@ def test_a_refusal_is_the_candidates_error_only_if_the_stable_version_answers(st
     on_desk(ALL_CANDIDATE, work)
 
 
-@pytest.mark.parametrize(("late", "counted"), [(True, (0, 0, 1, 1)), (False, (0, 0, 0, 0))])
-def test_a_call_whose_time_is_up_counts_and_one_whose_caller_left_does_not(late, counted):
+@pytest.mark.parametrize("left_sec", [60.0, None, 0.0])
+@pytest.mark.parametrize("arm", [STABLE, CANDIDATE])
+@pytest.mark.parametrize("is_long", [True, False])
+def test_a_call_that_is_left_counts_once_the_version_had_time(left_sec, arm, is_long):
     async def work(desk):
-        desk.behind.gates = {CANDIDATE: asyncio.Event()}
-        deadline = time.monotonic() + (0.0 if late else 60.0)
+        desk.behind.gates = {arm: asyncio.Event()}
+        deadline = None if left_sec is None else time.monotonic() + left_sec
         task = asyncio.create_task(call(desk, deadline=deadline))
         await desk.settled()
+        desk.later_sec = 1.0 if is_long else 0.5
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-        assert desk.seen() == counted
+        mine, none = (int(is_long), int(is_long)), (0, 0)
+        assert desk.seen() == (mine + none if arm == STABLE else none + mine)
+
+    on_desk(ALL_CANDIDATE if arm == CANDIDATE else running(plan(), step=-1), work)
+
+
+@pytest.mark.parametrize(
+    ("left_sec", "later_sec", "counts"),
+    [(-1.0, 0.0, False), (0.5, 0.5, False), (0.5, 1.0, True), (1.5, 0.0, True), (None, 0.0, True)],
+)
+def test_a_deadline_that_nobody_could_meet_is_not_the_versions_error(left_sec, later_sec, counts):
+    async def work(desk):
+        desk.behind.gates = {CANDIDATE: asyncio.Event()}
+        desk.behind.failing = {CANDIDATE: ServingError(StatusCode.DEADLINE_EXCEEDED, "time is up")}
+        deadline = None if left_sec is None else time.monotonic() + left_sec
+        task = asyncio.create_task(call(desk, deadline=deadline))
+        await desk.settled()
+        desk.later_sec = later_sec
+        desk.behind.gates[CANDIDATE].set()
+        with pytest.raises(ServingError):
+            await task
+        await desk.settled()
+        assert desk.seen() == (0, 0, int(counts), int(counts))
+        assert desk.behind.asked == [("predict", CANDIDATE)]
+
+    on_desk(ALL_CANDIDATE, work)
+
+
+def test_where_the_stable_version_is_gone_whoever_answers_for_it_is_no_part_of_it():
+    async def work(desk):
+        desk.versions.loaded = {CANDIDATE}
+        context = await call(desk)
+        assert desk.behind.asked == [("predict", None)]
+        assert (context.rollout_id, context.rollout_arm) == ("", "")
+        assert desk.seen() == (0, 0, 0, 0)
+
+    on_desk(running(plan(), step=-1), work)
+
+
+@pytest.mark.parametrize(
+    "fails", [None, KeyError("a fault"), ServingError(StatusCode.INTERNAL, "")]
+)
+def test_what_goes_wrong_in_counting_is_logged_once_and_the_caller_is_answered(
+    fails, monkeypatch, caplog
+):
+    def broken(*_):
+        raise ZeroDivisionError("a guard's fault")
+
+    async def work(desk):
+        monkeypatch.setattr(desk.conduct, "answered", broken)
+        monkeypatch.setattr(desk.conduct, "failed", broken)
+        desk.behind.failing = {CANDIDATE: fails} if fails else {}
+        for _ in range(3):
+            if fails is None:
+                await call(desk)
+                continue
+            with pytest.raises(type(fails)):
+                await call(desk)
+        assert len([one for one in caplog.records if "counted" in one.message]) == 1
 
     on_desk(ALL_CANDIDATE, work)
 
