@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import click
@@ -99,6 +100,9 @@ def command(  # noqa: PLR0913  (one per option)
             f"there is no replay of {pipeline!r}; expected {_PIPELINE}",
             remedy=f"Write: ringway replay {_PIPELINE}",
         )
+    # TensorFlow tells of its start at length; what matters of it is in the processes' logs.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.simplefilter("ignore", FutureWarning)
     from pipelines.replay.days import period
 
     asked = period(first_month, last_month, days)

@@ -223,7 +223,7 @@ class Driver:
         which = self._departures.of_day(day)
         rows = [
             {
-                "flight_id": self._departures.ids[index],
+                "request_id": self._departures.ids[index],
                 "arr_delay": int(self._departures.delay[index]),
                 "labelled_at": int(now_sec),
             }
