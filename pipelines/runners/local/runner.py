@@ -156,6 +156,7 @@ class _Run:
         self._workspace = workspace
         self._progress = progress
         self._now = now
+        self._began = time.monotonic()  # `now` may be simulated
         self._log_root = workspace.log_root(name, run_id)
 
     def repeat(
@@ -287,7 +288,7 @@ class _Run:
             pipeline=self._name,
             outcome=outcome,
             nodes=nodes,
-            seconds=self._now() - self._started,
+            seconds=time.monotonic() - self._began,
             pushed_to=pushed_to,
             log_root=self._log_root,
         )
