@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from pipelines.cli.rollout_desk import Desk
-from pipelines.config import RolloutConfig
+from pipelines.config_parts import RolloutConfig
 from pipelines.errors import RingwayError, UsageError
 from serving.rollout.errors import RolloutError
 from serving.rollout.plan import Strategy

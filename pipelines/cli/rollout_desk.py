@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipelines import config as configuration
-from pipelines.config import PipelineConfig, RolloutConfig
+from pipelines.config import PipelineConfig
+from pipelines.config_parts import RolloutConfig
 from pipelines.errors import UsageError
 from pipelines.workspace import Workspace
 from serving import clock as clocks

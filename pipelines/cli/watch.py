@@ -111,7 +111,7 @@ class _Watcher:
         terminal: TextIO,
         owner: str | None,
     ) -> None:
-        from pipelines.continuous import edges
+        from pipelines.continuous import local_edges
         from pipelines.continuous.loop import Loop
 
         self._terminal = terminal
@@ -122,7 +122,7 @@ class _Watcher:
         self._code = _code_stamp()
         self._loop: Loop = Loop(
             config,
-            edges.LocalEdges(
+            local_edges.LocalEdges(
                 pipeline,
                 config,
                 workspace,
@@ -130,7 +130,7 @@ class _Watcher:
                 progress=lambda: make_progress(terminal, "text"),
                 say=self.say,
             ),
-            owner=owner or edges.machine(),
+            owner=owner or local_edges.machine(),
             channels=channels(config, workspace),
         )
 

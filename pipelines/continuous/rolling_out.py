@@ -10,7 +10,7 @@ from collections.abc import Callable
 from ml_metadata.metadata_store.metadata_store import MetadataStore
 
 from pipelines.config import PipelineConfig
-from pipelines.continuous.loop import RolledBack, Rollouts
+from pipelines.continuous.edges import RolledBack, Rollouts
 from pipelines.rollout import conduct, events, live, records, starting
 from pipelines.rollout.starting import Model
 from pipelines.workspace import Workspace

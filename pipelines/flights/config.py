@@ -5,13 +5,8 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from pipelines.config import (
-    EvaluationConfig,
-    FeedbackConfig,
-    PipelineConfig,
-    SkewConfig,
-    TunerConfig,
-)
+from pipelines.config import PipelineConfig
+from pipelines.config_parts import EvaluationConfig, FeedbackConfig, SkewConfig, TunerConfig
 from pipelines.flights import features
 from pipelines.typed_values import PositiveInt
 

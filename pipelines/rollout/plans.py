@@ -6,7 +6,8 @@ How it is written is told in `components.rollout_pusher.strategies`.
 from __future__ import annotations
 
 from components.rollout_pusher import strategies
-from pipelines.config import RolloutConfig, to_dict
+from pipelines.config import to_dict
+from pipelines.config_parts import RolloutConfig
 from pipelines.errors import UsageError
 from serving.rollout.errors import RolloutError
 from serving.rollout.plan import Plan

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ml_metadata.metadata_store.metadata_store import MetadataStore
 
-from pipelines.config import RolloutConfig
+from pipelines.config_parts import RolloutConfig
 from pipelines.errors import UsageError
 from pipelines.rollout import conduct, plans, projection, pushes, records
 from pipelines.rollout.records import Recorded, Rollout

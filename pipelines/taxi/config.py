@@ -6,13 +6,8 @@ import dataclasses
 import importlib.util
 from pathlib import Path
 
-from pipelines.config import (
-    EvaluationConfig,
-    FeedbackConfig,
-    PipelineConfig,
-    SkewConfig,
-    TunerConfig,
-)
+from pipelines.config import PipelineConfig
+from pipelines.config_parts import EvaluationConfig, FeedbackConfig, SkewConfig, TunerConfig
 from pipelines.taxi import features
 from pipelines.typed_values import PositiveInt
 

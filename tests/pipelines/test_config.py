@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines import config
-from pipelines.config import EvaluationConfig, PipelineConfig, TunerConfig
+from pipelines.config import PipelineConfig
+from pipelines.config_parts import EvaluationConfig, TunerConfig
 from pipelines.errors import UsageError
 
 

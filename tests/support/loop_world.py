@@ -18,8 +18,9 @@ from pipelines import config
 from pipelines.config import PipelineConfig
 from pipelines.continuous import ledger, unique_contexts
 from pipelines.continuous.alert_log import AlertLog
+from pipelines.continuous.edges import Reuse, RolledBack, Rollouts
 from pipelines.continuous.judging import CheckFailedError, Judged
-from pipelines.continuous.loop import Look, Loop, Reuse, RolledBack, Rollouts
+from pipelines.continuous.loop import Look, Loop
 from pipelines.continuous.snapshot import PerformanceVerdict, SkewVerdict, Span, Verdict
 from pipelines.continuous.triggers import Decision
 from pipelines.continuous.windows import Window

@@ -7,7 +7,7 @@ import pytest
 from tfx.types import channel, standard_artifacts
 
 from components.skew_validator.component import SkewValidator
-from pipelines.config import SkewConfig
+from pipelines.config_parts import SkewConfig
 
 
 def validator(**arguments) -> SkewValidator:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from loop_world import START_SEC, KilledError, World
 
-from pipelines.config import RolloutConfig
+from pipelines.config_parts import RolloutConfig
 from pipelines.continuous import verdict_log
-from pipelines.continuous.loop import RolledBack
+from pipelines.continuous.edges import RolledBack
 from pipelines.continuous.policy import TriggerPolicy
 from pipelines.errors import DataError
 from pipelines.lineage.store import open_store

@@ -10,7 +10,7 @@ import pytest
 from skew_history import Store
 
 from pipelines import config
-from pipelines.config import FeedbackConfig, SkewConfig
+from pipelines.config_parts import FeedbackConfig, SkewConfig
 from pipelines.errors import UsageError
 from pipelines.feedback import planning
 from pipelines.feedback.planning import Question

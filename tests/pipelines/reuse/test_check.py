@@ -11,7 +11,8 @@ import pytest
 import reuse_models as models
 from lineage_writer import Writer
 
-from pipelines.config import EvaluationConfig, PipelineConfig, RolloutConfig
+from pipelines.config import PipelineConfig
+from pipelines.config_parts import EvaluationConfig, RolloutConfig
 from pipelines.lineage import graph
 from pipelines.lineage.keys import RunState
 from pipelines.lineage.store import open_store

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipelines import config as configuration
-from pipelines.config import RolloutConfig
+from pipelines.config_parts import RolloutConfig
 from pipelines.errors import UsageError
 from pipelines.rollout import plans
 from pipelines.taxi.config import CONFIG

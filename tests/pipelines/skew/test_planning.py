@@ -9,7 +9,7 @@ import pytest
 from skew_history import Store
 
 from pipelines import config
-from pipelines.config import SkewConfig
+from pipelines.config_parts import SkewConfig
 from pipelines.skew import planning
 from pipelines.skew.planning import Question
 
