@@ -65,6 +65,25 @@ def test_a_look_at_nothing_says_so_and_ends_well(tmp_path: Path) -> None:
     assert beat.said == ("no run: no trigger asks for a run",)
 
 
+def test_the_settings_that_flights_come_with_are_good(tmp_path: Path) -> None:
+    week = tmp_path / "weeks" / "span-1"
+    week.mkdir(parents=True)
+    (week / "flights.csv").write_text("flight_id,arr_delay\na,1\n")
+
+    done = watch(
+        tmp_path,
+        "flights",
+        "--once",
+        "--config",
+        "pipelines/flights/watch.toml",
+        "--set",
+        f"data_root={tmp_path / 'weeks'}",
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "new span 1 (1 rows) waits: 3 more of 4 spans" in done.stdout
+
+
 def test_data_that_is_not_there_is_trouble_and_not_the_end(tmp_path: Path) -> None:
     done = watch(tmp_path, "taxi", "--once", "--set", f"data_root={tmp_path / 'none'}")
 
