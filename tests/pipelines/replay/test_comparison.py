@@ -79,8 +79,7 @@ def test_computes_both_models_and_keeps_them(weeks: Path, tmp_path: Path) -> Non
     assert np.array_equal(~np.isnan(found.never), asked)
     assert np.array_equal(~np.isnan(found.weekly), asked)
     same = asked & (departures.day <= 35)
-    # Computed in batches of other sizes: equal up to the rounding of float32.
-    np.testing.assert_allclose(found.never[same], found.weekly[same], rtol=1e-5)
+    np.testing.assert_array_equal(found.never[same], found.weekly[same])
     assert not np.allclose(found.never[asked & ~same], found.weekly[asked & ~same])
     assert Request.from_json(request.to_json()) == request
     assert comparison.load(tmp_path / "none.npz") is None
