@@ -130,7 +130,7 @@ def _examples(config: PipelineConfig, spans: str, folder: Path) -> dict[str, lis
 
     from components.arrow_example_gen.errors import InputError
     from components.arrow_example_gen.executor import Executor
-    from components.data_quality_validator.executor import split_files
+    from components.artifacts import example_files
     from pipelines import example_splits
 
     parameters: dict[str, Any] = {
@@ -146,4 +146,4 @@ def _examples(config: PipelineConfig, spans: str, folder: Path) -> dict[str, lis
         Executor().Do({}, {"examples": [artifact]}, parameters)
     except InputError as error:
         raise DataError(str(error), remedy="Mend the data.") from error
-    return split_files([artifact])
+    return example_files.by_split([artifact])

@@ -10,30 +10,24 @@ import json
 import logging
 import os
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from google.protobuf import text_format
-from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import types
 from tfx.components.example_gen import utils
-from tfx.components.util import examples_utils
 from tfx.dsl.components.base.base_executor import BaseExecutor
-from tfx.dsl.io import fileio
-from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from components.arrow_example_gen import span_range
+from components.artifacts import example_files, own_files, schema_files
+from components.artifacts.own_properties import fitting
 from components.data_quality_validator import keys, quality, rules_file
 from components.data_quality_validator.anomalies import anomalies
 from components.data_quality_validator.measurement import Report
 from components.data_quality_validator.reading import ExampleFiles
 from components.data_quality_validator.schema_columns import kinds_of
 
-SCHEMA_FILE = "schema.pbtxt"
-_MAX_CAUSE_CHARACTERS = 2000
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -58,15 +52,14 @@ class Executor(BaseExecutor):
             ValueError: The examples are no tf.Examples.
         """
         artifact = artifact_utils.get_single_instance(output_dict[keys.ANOMALIES])
-        schema = artifact_utils.get_single_instance(input_dict[keys.SCHEMA])
-        kinds = kinds_of(_schema(schema))
+        kinds = kinds_of(schema_files.of(input_dict[keys.SCHEMA]))
         source = exec_properties[keys.RULES_PATH]
         rules = rules_file.read(Path(source), kinds)
         examples = input_dict[keys.EXAMPLES]
         now_sec = exec_properties.get(keys.NOW_SEC)
         report = quality.measure(
             rules,
-            ExampleFiles(split_files(examples), kinds),
+            ExampleFiles(example_files.by_split(examples), kinds),
             source=source,
             span=max(map(_span, examples)),
             first_span=min(map(_first_span, examples)),
@@ -87,28 +80,6 @@ def _first_span(artifact: types.Artifact) -> int:
     return _span(artifact)
 
 
-def split_files(artifacts: Sequence[types.Artifact]) -> dict[str, list[str]]:
-    """Returns the files of each split, in the order of their names.
-
-    Args:
-        artifacts: Of type `Examples`.
-
-    Raises:
-        ValueError: They are of another format than tf.Example.
-    """
-    found: dict[str, list[str]] = {}
-    for artifact in artifacts:
-        payload = examples_utils.get_payload_format(artifact)
-        if payload != example_gen_pb2.FORMAT_TF_EXAMPLE:
-            name = example_gen_pb2.PayloadFormat.Name(payload)
-            raise ValueError(f"Expected examples in FORMAT_TF_EXAMPLE, received {name}.")
-        for split in artifact_utils.decode_split_names(artifact.split_names):
-            folder = artifact_utils.get_split_uri([artifact], split)
-            files = sorted(fileio.glob(io_utils.all_files_pattern(folder)))
-            found.setdefault(split, []).extend(files)
-    return found
-
-
 def record(report: Report, artifact: types.Artifact) -> None:
     """Writes a report where gates, stock tools and readers look for it.
 
@@ -123,11 +94,10 @@ def record(report: Report, artifact: types.Artifact) -> None:
         path = os.path.join(folder, keys.ANOMALIES_FILE)  # noqa: PTH118 (a URI)
         io_utils.write_bytes_file(path, message.SerializeToString(deterministic=True))
     text = json.dumps(report.document(), indent=2, ensure_ascii=False)
-    path = os.path.join(artifact.uri, keys.QUALITY_FILE)  # noqa: PTH118
-    io_utils.write_string_file(path, text + "\n")
+    io_utils.write_string_file(own_files.path_of(artifact, keys.QUALITY_FILE), text + "\n")
     found = report.measurements
     artifact.set_string_custom_property(keys.STATUS, report.status)
-    artifact.set_string_custom_property(keys.CAUSE, report.cause[:_MAX_CAUSE_CHARACTERS])
+    artifact.set_string_custom_property(keys.CAUSE, fitting(report.cause))
     numbers = {
         keys.BLESSED: int(report.status == "OK"),
         keys.RULES: len(found),
@@ -140,9 +110,3 @@ def record(report: Report, artifact: types.Artifact) -> None:
     for one in found:
         level = logging.ERROR if one.stops else logging.WARNING if one.counts else logging.INFO
         _LOGGER.log(level, "%s: %s: %s", one.rule.name, one.verdict, one.sentence)
-
-
-def _schema(artifact: types.Artifact) -> schema_pb2.Schema:
-    path = os.path.join(artifact.uri, SCHEMA_FILE)  # noqa: PTH118 (a URI)
-    with fileio.open(path) as file:
-        return text_format.Parse(file.read(), schema_pb2.Schema())

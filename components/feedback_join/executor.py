@@ -21,12 +21,11 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
-from tfx.utils import io_utils
 
+from components.artifacts import own_files, schema_files
 from components.feedback_join import drop_folder, keys, report, transforms
 from components.feedback_join.label_rows import Wanted
 from components.prediction_log_example_gen import keys as log
-from components.prediction_log_example_gen.executor import SCHEMA_FILE
 from components.prediction_log_example_gen.plan import kinds_of
 from components.prediction_log_example_gen.tally import Tally
 
@@ -75,7 +74,7 @@ class Executor(BaseBeamExecutor):
                 listed=_listed(listing),
                 asked=_asked(exec_properties),
                 output_prefix=os.path.join(split_folder, DEFAULT_TF_RECORD_FILE_NAME),  # noqa: PTH118
-                report_path=os.path.join(labelled.uri, keys.REPORT_FILE),  # noqa: PTH118 (a URI)
+                report_path=own_files.path_of(labelled, keys.REPORT_FILE),
             )
         _record(labelled)
 
@@ -130,18 +129,12 @@ def patterns(served: types.Artifact) -> list[str]:
 
 def read_report(labelled: types.Artifact) -> dict[str, Any]:
     """Returns the report that lies beside labelled examples."""
-    path = os.path.join(labelled.uri, keys.REPORT_FILE)  # noqa: PTH118 (a URI)
-    with fileio.open(path) as file:
-        found: dict[str, Any] = json.loads(file.read())
-    return found
+    return own_files.read_json(labelled, keys.REPORT_FILE)
 
 
 def _schema(inputs: dict[str, list[types.Artifact]]) -> schema_pb2.Schema:
-    if not inputs.get(keys.SCHEMA):
-        return schema_pb2.Schema()
-    folder = artifact_utils.get_single_uri(inputs[keys.SCHEMA])
-    path = os.path.join(folder, SCHEMA_FILE)  # noqa: PTH118 (a URI)
-    return io_utils.parse_pbtxt_file(path, schema_pb2.Schema())
+    given = inputs.get(keys.SCHEMA)
+    return schema_files.of(given) if given else schema_pb2.Schema()
 
 
 def _describe(labelled: types.Artifact, served: types.Artifact) -> None:

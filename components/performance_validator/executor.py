@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +22,8 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
+from components.artifacts import own_files
+from components.artifacts.own_properties import fitting
 from components.feedback_join import keys as join
 from components.feedback_join import report as join_report
 from components.performance_validator import baselines, findings, keys, live_metrics, measuring
@@ -36,7 +37,6 @@ from components.prediction_log_example_gen.windows import as_text
 from components.skew_validator.rows import Rows, read
 
 _MAX_ROWS = 10_000_000  # of labelled rows; 24 MiB for each column
-_MAX_CAUSE_CHARACTERS = 2000
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -92,7 +92,7 @@ class Executor(BaseExecutor):
 
 def record(found: Findings, output: types.Artifact) -> None:
     """Writes what was found beside TFMA's files, and in short onto the artifact."""
-    with fileio.open(os.path.join(output.uri, keys.FINDINGS_FILE), "w") as file:  # noqa: PTH118
+    with fileio.open(own_files.path_of(output, keys.FINDINGS_FILE), "w") as file:
         file.write(findings.to_json(found))
     judged = found.by_version.values()
     numbers = {
@@ -104,7 +104,7 @@ def record(found: Findings, output: types.Artifact) -> None:
     for key, number in numbers.items():
         output.set_int_custom_property(key, number)
     output.set_string_custom_property(keys.STATUS, found.status)
-    output.set_string_custom_property(keys.CAUSE, found.cause[:_MAX_CAUSE_CHARACTERS])
+    output.set_string_custom_property(keys.CAUSE, fitting(found.cause))
     level = logging.INFO if found.status == OK else logging.ERROR
     _LOGGER.log(level, "%s: %s", found.status, found.cause or "as the evaluation promised")
 
@@ -141,9 +141,7 @@ def _period(labelled: types.Artifact) -> str:
 
 def _served(labelled: types.Artifact) -> dict[tuple[str, str], int]:
     """Returns rows that were answered, by version and arm, as the join counted them."""
-    path = os.path.join(labelled.uri, join.REPORT_FILE)  # noqa: PTH118 (a URI)
-    with fileio.open(path) as file:
-        versions = json.loads(file.read()).get("versions", {})
+    versions = own_files.read_json(labelled, join.REPORT_FILE).get("versions", {})
     return {
         (version, arm): counts.get("served", 0)
         for version, arms in versions.items()

@@ -6,29 +6,25 @@ done with it is for `transforms`.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from pathlib import Path
 from typing import Any
 
-from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import types
 from tfx.components.example_gen.write_split import DEFAULT_TF_RECORD_FILE_NAME
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
-from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
-from tfx.utils import io_utils
 
+from components.artifacts import own_files, schema_files
 from components.prediction_log_example_gen import keys, report, transforms, windows
 from components.prediction_log_example_gen.plan import Plan, absent_values, kinds_of, typed
 from components.prediction_log_example_gen.shards import shards_of, unfinished
 from components.prediction_log_example_gen.tally import Tally
 
-SCHEMA_FILE = "schema.pbtxt"
 _TFRECORD_GZIP = "tfrecords_gzip"
 _LOGGER = logging.getLogger(__name__)
 
@@ -62,7 +58,6 @@ class Executor(BaseBeamExecutor):
         split = exec_properties[keys.SPLIT]
         _describe(examples, plan, split)
         split_folder = artifact_utils.get_split_uri([examples], split)
-        report_path = os.path.join(examples.uri, keys.REPORT_FILE)  # noqa: PTH118 (a URI)
         with self._make_beam_pipeline() as pipeline:
             transforms.build(
                 pipeline,
@@ -70,7 +65,7 @@ class Executor(BaseBeamExecutor):
                 plan,
                 listed,
                 output_prefix=os.path.join(split_folder, DEFAULT_TF_RECORD_FILE_NAME),  # noqa: PTH118
-                report_path=report_path,
+                report_path=own_files.path_of(examples, keys.REPORT_FILE),
             )
         record(read_report(examples), examples)
 
@@ -83,17 +78,8 @@ def read_schema(
     Raises:
         ValueError: The file is missing, or is no schema in text form.
     """
-    if inputs.get(keys.SCHEMA):
-        folder = artifact_utils.get_single_uri(inputs[keys.SCHEMA])
-        path = os.path.join(folder, SCHEMA_FILE)  # noqa: PTH118 (a URI)
-    else:
-        path = parameters[keys.SCHEMA_PATH]
-    if not fileio.exists(path):
-        raise ValueError(f"schema: expected a file in {path}, where there is none")
-    try:
-        return io_utils.parse_pbtxt_file(path, schema_pb2.Schema())
-    except text_format.ParseError as error:
-        raise ValueError(f"schema: expected a Schema in text form in {path}: {error}") from error
+    given = inputs.get(keys.SCHEMA)
+    return schema_files.of(given) if given else schema_files.read(parameters[keys.SCHEMA_PATH])
 
 
 def plan_of(schema: schema_pb2.Schema, parameters: dict[str, Any]) -> Plan:
@@ -121,10 +107,7 @@ def read_report(examples: types.Artifact) -> dict[str, Any]:
     Args:
         examples: An output of the component.
     """
-    path = os.path.join(examples.uri, keys.REPORT_FILE)  # noqa: PTH118 (a URI)
-    with fileio.open(path) as file:
-        found: dict[str, Any] = json.loads(file.read())
-    return found
+    return own_files.read_json(examples, keys.REPORT_FILE)
 
 
 def record(found: dict[str, Any], examples: types.Artifact) -> None:

@@ -16,15 +16,15 @@ import os
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
 from tfx import types
-from tfx.components.util import examples_utils
 from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.dsl.io import fileio
-from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
+from components.artifacts import own_files
+from components.artifacts.example_files import first_examples
+from components.artifacts.own_properties import fitting
 from components.serving_validator import keys
 from components.serving_validator.validation import Terms, validate
 from components.serving_validator.verdict import Verdict
@@ -32,7 +32,6 @@ from components.serving_validator.verdict import Verdict
 BLESSED_FILE = "INFRA_BLESSED"
 NOT_BLESSED_FILE = "INFRA_NOT_BLESSED"
 
-_MAX_CAUSE_CHARACTERS = 2000
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -59,7 +58,7 @@ class Executor(BaseExecutor):
         os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
         model = artifact_utils.get_single_instance(input_dict[keys.MODEL])
         blessing = artifact_utils.get_single_instance(output_dict[keys.BLESSING])
-        examples = read_examples(
+        examples = first_examples(
             input_dict[keys.EXAMPLES],
             exec_properties[keys.SPLIT],
             exec_properties[keys.NUM_EXAMPLES],
@@ -71,39 +70,6 @@ class Executor(BaseExecutor):
             io_utils.delete_dir(str(stamped))
 
 
-def read_examples(artifacts: list[types.Artifact], split: str, count: int) -> list[bytes]:
-    """Returns the first serialized examples of a split.
-
-    Args:
-        artifacts: Of type `Examples`.
-        split: The split's name.
-        count: How many at most.
-
-    Returns:
-        None where no artifact has that split.
-
-    Raises:
-        ValueError: They are of another format than tf.Example.
-    """
-    files: list[str] = []
-    for artifact in artifacts:
-        payload = examples_utils.get_payload_format(artifact)
-        if payload != example_gen_pb2.FORMAT_TF_EXAMPLE:
-            name = example_gen_pb2.PayloadFormat.Name(payload)
-            raise ValueError(f"Expected examples in FORMAT_TF_EXAMPLE, received {name}.")
-        if split in artifact_utils.decode_split_names(artifact.split_names):
-            folder = artifact_utils.get_split_uris([artifact], split)[0]
-            files += sorted(fileio.glob(io_utils.all_files_pattern(folder)))
-    if not files:
-        return []
-    kinds = {file: "GZIP" if file.endswith(".gz") else "" for file in files}
-    records = [tf.data.TFRecordDataset(file, kind) for file, kind in kinds.items()]
-    found: list[bytes] = []
-    for dataset in records:
-        found.extend(dataset.take(count - len(found)).as_numpy_iterator())
-    return found
-
-
 def record(verdict: Verdict, blessing: types.Artifact) -> None:
     """Writes a verdict where stock TFX and reports look for it.
 
@@ -112,14 +78,14 @@ def record(verdict: Verdict, blessing: types.Artifact) -> None:
         blessing: Gets the custom properties of `keys` and a marker file.
     """
     marker = BLESSED_FILE if verdict.blessed else NOT_BLESSED_FILE
-    io_utils.write_string_file(os.path.join(blessing.uri, marker), "")  # noqa: PTH118 (a URI)
+    io_utils.write_string_file(own_files.path_of(blessing, marker), "")
     blessing.set_int_custom_property(keys.BLESSED, int(verdict.blessed))
     if verdict.blessed:
         blessing.set_int_custom_property(keys.HAS_MODEL, 1)
     else:
         _LOGGER.error("not blessed: %s", verdict.cause)
     texts = {
-        keys.CAUSE: verdict.cause[:_MAX_CAUSE_CHARACTERS],
+        keys.CAUSE: fitting(verdict.cause),
         keys.SIGNATURES_COMPARED: ", ".join(verdict.signatures),
         keys.SIGNATURES_LEFT_OUT: ", ".join(name for name, _ in verdict.left_out),
     }

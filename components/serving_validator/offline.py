@@ -48,7 +48,7 @@ def read_signatures(folder: Path) -> tuple[dict[str, Signature], dict[str, str]]
     """
     try:
         graphs = loader_impl.parse_saved_model(str(folder)).meta_graphs
-    except Exception as error:
+    except (tf.errors.OpError, OSError, UnicodeDecodeError) as error:
         raise _refused("The model cannot be read as a SavedModel", error) from error
     tags = [sorted(graph.meta_info_def.tags) for graph in graphs]
     if list(TAGS) not in tags:

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from tensorflow_metadata.proto.v0.statistics_pb2 import (
     DatasetFeatureStatisticsList as Statistics,
@@ -25,28 +24,28 @@ from tensorflow_metadata.proto.v0.statistics_pb2 import (
 from tfx import types
 from tfx.components.example_gen.utils import SPAN_PROPERTY_NAME
 from tfx.components.statistics_gen import stats_artifact_utils
-from tfx.components.util import examples_utils
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.dsl.io import fileio
-from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
 from components.arrow_example_gen.span_range import SPANS
+from components.artifacts import example_files, own_files, schema_files
+from components.artifacts.own_properties import fitting
 from components.prediction_log_example_gen import keys as log
 from components.skew_validator import feature_skew, findings, keys, report, sightings
 from components.skew_validator.findings import Finding, Findings
 from components.skew_validator.predictions import predicted
+from components.skew_validator.question import Data, Question
 from components.skew_validator.rows import Column, Rows, read
 from components.skew_validator.samples import features
 from components.skew_validator.settings import Settings
-from components.skew_validator.validation import Data, Question, validate
+from components.skew_validator.validation import validate
 from components.skew_validator.verdict import NotCompared, Reason
 
 ANOMALIES_FILE = "SchemaDiff.pb"  # tfx.components.example_validator.executor.DEFAULT_FILE_NAME
 
 _JOIN_FILE = "join.json"
-_MAX_CAUSE_CHARACTERS = 2000
 _LOGGER = logging.getLogger(__name__)
 
 Inputs = dict[str, list[types.Artifact]]
@@ -226,18 +225,7 @@ class _Sides:
         return found
 
     def _paths(self, side: tuple[str, str, str]) -> list[str]:
-        found: list[str] = []
-        for artifact in self._inputs.get(side[0]) or []:
-            payload = examples_utils.get_payload_format(artifact)
-            if payload != example_gen_pb2.FORMAT_TF_EXAMPLE:
-                name = example_gen_pb2.PayloadFormat.Name(payload)
-                raise ValueError(
-                    f"{side[0]}: expected examples in FORMAT_TF_EXAMPLE, received {name}."
-                )
-            if side[2] in artifact_utils.decode_split_names(artifact.split_names):
-                folder = artifact_utils.get_split_uris([artifact], side[2])[0]
-                found += sorted(fileio.glob(io_utils.all_files_pattern(folder)))
-        return found
+        return example_files.of_split(self._inputs.get(side[0]) or [], side[2])
 
     def _what(self, side: tuple[str, str, str]) -> str:
         artifacts = self._inputs.get(side[0]) or []
@@ -272,11 +260,7 @@ def read_schema(artifacts: list[types.Artifact]) -> schema_pb2.Schema:
     Raises:
         ValueError: It is no schema in text form.
     """
-    path = io_utils.get_only_uri_in_dir(artifact_utils.get_single_uri(artifacts))
-    try:
-        return io_utils.parse_pbtxt_file(path, schema_pb2.Schema())
-    except text_format.ParseError as error:
-        raise ValueError(f"schema: expected a Schema in text form in {path}: {error}") from error
+    return schema_files.read(io_utils.get_only_uri_in_dir(artifact_utils.get_single_uri(artifacts)))
 
 
 def record(found: Findings, anomalies: anomalies_pb2.Anomalies, output: types.Artifact) -> None:
@@ -292,8 +276,8 @@ def record(found: Findings, anomalies: anomalies_pb2.Anomalies, output: types.Ar
     fileio.makedirs(folder)
     files = {
         os.path.join(folder, ANOMALIES_FILE): anomalies.SerializeToString(deterministic=True),  # noqa: PTH118
-        os.path.join(output.uri, keys.FINDINGS_FILE): findings.to_json(found).encode(),  # noqa: PTH118
-        os.path.join(output.uri, keys.REPORT_FILE): report.render(found).encode(),  # noqa: PTH118
+        own_files.path_of(output, keys.FINDINGS_FILE): findings.to_json(found).encode(),
+        own_files.path_of(output, keys.REPORT_FILE): report.render(found).encode(),
     }
     for path, content in files.items():
         with fileio.open(path, "wb") as file:
@@ -308,7 +292,7 @@ def record(found: Findings, anomalies: anomalies_pb2.Anomalies, output: types.Ar
     for key, number in numbers.items():
         output.set_int_custom_property(key, number)
     output.set_string_custom_property(keys.STATUS, found.status)
-    output.set_string_custom_property(keys.CAUSE, found.cause[:_MAX_CAUSE_CHARACTERS])
+    output.set_string_custom_property(keys.CAUSE, fitting(found.cause))
     level = logging.INFO if found.status == findings.OK else logging.ERROR
     _LOGGER.log(level, "%s: %s", found.status, found.cause or "nothing changed")
 

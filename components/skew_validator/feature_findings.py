@@ -10,16 +10,15 @@ all are where too small a share of the served rows found their entity.
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import math
 from collections.abc import Collection
 
 from scipy import stats
 
-from components.skew_validator import findings
+from components.skew_validator import findings, sightings
 from components.skew_validator.entity_rows import NEVER
 from components.skew_validator.feature_mismatches import Feature, Result, SideRows
-from components.skew_validator.findings import Finding, Measure
+from components.skew_validator.findings import LONGER, Finding, Measure, not_compared
 
 DISTANCE = "mismatch_rate"
 
@@ -32,7 +31,6 @@ _IDENTIFY = (
     "Have callers send what names the entity, compare with examples of the same time, or lower "
     "skew.min_joined_share."
 )
-_LONGER = "Take a longer window, or more of the requests into the log."
 
 
 def findings_of(
@@ -61,7 +59,8 @@ def findings_of(
     joined = result.serving.joined
     if not joined:
         reason, remedy = _nothing_joined(result)
-        return (_whole(reason, remedy, optional=not min_joined_share),)
+        may_be = not min_joined_share
+        return (not_compared("feature", "", reason, remedy=remedy, optional=may_be),)
     served = result.serving.rows
     lacking: tuple[Finding, ...] = ()
     if joined < min_joined_share * served:
@@ -69,7 +68,7 @@ def findings_of(
             f"expected at least {min_joined_share:.1%} of the served rows to have a row of "
             f"training of the same entity, received {joined:,} of {served:,}."
         )
-        lacking = (_whole(reason, _IDENTIFY),)
+        lacking = (not_compared("feature", "", reason, remedy=_IDENTIFY),)
     enough = shows(joined, max_mismatch_rate, detectable_shift, power)
     judged = (
         dataclasses.replace(
@@ -80,17 +79,6 @@ def findings_of(
     order = (findings.ALARM, findings.NOT_COMPARED, findings.OK)
     return lacking + tuple(
         sorted(judged, key=lambda one: (order.index(one.status), -one.severity, one.feature))
-    )
-
-
-def _whole(reason: str, remedy: str, *, optional: bool = False) -> Finding:
-    return Finding(
-        kind="feature",
-        feature="",
-        status=findings.NOT_COMPARED,
-        reason=reason,
-        remedy=remedy,
-        optional=optional,
     )
 
 
@@ -137,7 +125,7 @@ def _judge(name: str, feature: Feature, result: Result, allowed: float, enough: 
     elif not feature.filled:
         status, remedy = findings.NOT_COMPARED, _ABSENT
     elif not enough:
-        status, remedy = findings.NOT_COMPARED, _LONGER
+        status, remedy = findings.NOT_COMPARED, LONGER
     measure = Measure(
         distance=DISTANCE,
         value=feature.mismatched / joined,
@@ -231,7 +219,4 @@ def _went(rows: SideRows) -> str:
 
 
 def _iso(served_sec: int) -> str:
-    if served_sec == NEVER:
-        return ""
-    moment = datetime.datetime.fromtimestamp(served_sec, tz=datetime.UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return "" if served_sec == NEVER else sightings.iso(served_sec)

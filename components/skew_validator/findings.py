@@ -16,6 +16,9 @@ OK = "OK"
 ALARM = "ALARM"
 NOT_COMPARED = "NOT_COMPARED"
 
+# What to do where there were too few rows.
+LONGER = "Take a longer window, or more of the requests into the log."
+
 KINDS = ("schema", "distribution", "drift", "comparator", "feature", "prediction")
 
 
@@ -128,6 +131,20 @@ class Findings:
     alpha: float = 0.0
     false_alarm_rate: float = 0.0
     notes: tuple[str, ...] = ()
+
+
+def not_compared(
+    kind: str, feature: str, reason: str, *, remedy: str = "", optional: bool = False
+) -> Finding:
+    """Returns the finding of something that could not be compared."""
+    return Finding(
+        kind=kind,
+        feature=feature,
+        status=NOT_COMPARED,
+        reason=reason,
+        remedy=remedy,
+        optional=optional,
+    )
 
 
 def to_json(findings: Findings) -> str:

@@ -27,7 +27,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_p
 
 from components.prediction_log_example_gen.keys import is_extra
 from components.skew_validator.calibration import per_test
-from components.skew_validator.findings import ALARM, NOT_COMPARED, OK, Finding
+from components.skew_validator.findings import ALARM, LONGER, NOT_COMPARED, OK, Finding
 from components.skew_validator.samples import is_expected
 from components.skew_validator.verdict import NotCompared, Reason
 
@@ -41,7 +41,6 @@ _REMEDIES = {
     _MISSING: "Have callers send it, or let the schema not expect it (not_in_environment).",
     _NEW: "Add it to the schema, or have it not sent.",
 }
-_LONGER = "Take a longer window, or more of the requests into the log."
 _REMEDY = "Mend what callers send, or the schema where the new values are right."
 
 
@@ -197,7 +196,7 @@ def _finding(
     status, remedy = ALARM, next((_REMEDIES[kind] for kind in types if kind in _REMEDIES), _REMEDY)
     if info.severity == _WARNING:
         unsure = set(types) <= {_LOW_FRACTION, _NEW_TEXTS}
-        status, remedy = (NOT_COMPARED, _LONGER) if unsure else (OK, "")
+        status, remedy = (NOT_COMPARED, LONGER) if unsure else (OK, "")
     return Finding(
         kind="schema",
         feature=feature,

@@ -7,13 +7,13 @@ time, and the first part that is itself found to differ tells when, to the lengt
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable
 
 import numpy as np
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.prediction_log_example_gen.keys import SERVED_AT
+from components.prediction_log_example_gen.windows import as_text
 from components.skew_validator.rows import Column, Rows
 
 PARTS = 8
@@ -22,10 +22,9 @@ PARTS = 8
 def iso(seconds: int) -> str:
     """Returns a time, in seconds since 1970, as ISO 8601 in UTC; "" where no date is that far."""
     try:
-        time = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
-    except (OverflowError, OSError, ValueError):
+        return as_text(seconds)
+    except OverflowError:
         return ""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def earliest(rows: Rows, which: np.ndarray | None = None) -> str:

@@ -15,110 +15,30 @@ for (presence, mass of a domain) have a rate of the same size of their own. A fe
 schema requires and no row has is an alarm of kind "schema" and is not compared besides. One that
 the schema does not require may stay uncompared.
 
-Takes what was read and gives plain data; files are left to `executor`.
+Takes what was read and gives plain data. What a verdict on distributions says of each feature is
+left to `distribution_findings`, and files to `executor`.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from components.prediction_log_example_gen import keys as log
-from components.skew_validator import (
-    anomalies,
-    comparators,
-    distances,
-    findings,
-    keys,
-    pictures,
-    schema_skew,
-    sentences,
-    sightings,
-)
-from components.skew_validator.alignment import align
-from components.skew_validator.calibration import calibrate
-from components.skew_validator.findings import Finding, Findings, Measure
+from components.skew_validator import anomalies, comparators, findings, schema_skew, sightings
+from components.skew_validator.distribution_findings import DistributionFindings
+from components.skew_validator.findings import Finding, Findings, not_compared
+from components.skew_validator.question import Data, Question
 from components.skew_validator.ranking import cause_of, rank, status_of
 from components.skew_validator.rows import Column, Rows
 from components.skew_validator.sample import Sample
 from components.skew_validator.samples import Feature, features, sample_of
 from components.skew_validator.served import notes, of_version, period, versions
-from components.skew_validator.settings import Settings
 from components.skew_validator.skew import check
-from components.skew_validator.verdict import (
-    Comparison,
-    FeatureVerdict,
-    NotCompared,
-    Status,
-    Verdict,
-)
-
-_CHANGED = (
-    "See whether the change is real: if so, retrain on newer data; if not, mend how the feature is "
-    "computed for serving."
-)
-_PREDICTIONS = (
-    "Look at the features that changed, and at whether the model that serves is the one that is "
-    "compared with."
-)
-_LONGER = "Take a longer window, or more of the requests into the log."
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Data:
-    """What is compared.
-
-    Attributes:
-        schema: With its environments.
-        serving: What was served, with `ringway_*` columns where there are any.
-        serving_statistics: TFDV's of what was served.
-        baseline: What to compare with; None where there is none.
-        baseline_statistics: TFDV's of the baseline; None where there is none.
-        predictions: Those of the baseline, or why there are none; None where predictions are not
-            to be compared.
-        mismatches: What the comparison row by row found.
-    """
-
-    schema: schema_pb2.Schema
-    serving: Rows
-    serving_statistics: statistics_pb2.DatasetFeatureStatisticsList
-    baseline: Rows | None = None
-    baseline_statistics: statistics_pb2.DatasetFeatureStatisticsList | None = None
-    predictions: Column | NotCompared | None = None
-    mismatches: Sequence[Finding] = ()
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Question:
-    """How it is compared, and what it is called.
-
-    Attributes:
-        settings: What it is held to.
-        against: "training" or "previous".
-        environment: The schema's, which what was served has to obey.
-        label: The column that is predicted; "" for none.
-        model_version: Whose predictions are compared; "" for those of all.
-        seed: Of the random splits.
-        title: Of the report.
-        training_what: Which rows the baseline is.
-        serving_what: Which rows were served; "" for their times.
-        counts: What the log's report tells.
-    """
-
-    settings: Settings = dataclasses.field(default_factory=Settings)
-    against: str = keys.TRAINING
-    environment: str = "SERVING"
-    label: str = ""
-    model_version: str = ""
-    seed: int = 0
-    title: str = "Skew"
-    training_what: str = ""
-    serving_what: str = ""
-    counts: Mapping[str, int] = dataclasses.field(default_factory=dict)
+from components.skew_validator.verdict import NotCompared, Status, Verdict
 
 
 def validate(data: Data, question: Question) -> tuple[Findings, anomalies_pb2.Anomalies]:
@@ -155,7 +75,8 @@ class _Validation:
             features=sorted({*self._features, *training, *serving}),
         )
         found += lacking
-        found += self._of_distributions(verdict, training, serving)
+        distributions = DistributionFindings(data, self._question, self._features)
+        found += distributions.of(verdict, training, serving)
         found += self._of_comparators(verdict, training, serving)
         found += data.mismatches
         ranked = rank(found)
@@ -171,7 +92,7 @@ class _Validation:
             false_alarm_rate=self._terms.false_alarm_rate,
         )
         if isinstance(asked, NotCompared):
-            return None, [_not_compared("schema", "", asked.detail)]
+            return None, [not_compared("schema", "", asked.detail)]
         found = schema_skew.findings_of(asked, data.schema, data.serving.seen)
         expected = features(data.schema, question.environment)
         excused = {feature.name for feature in expected if not feature.required}
@@ -235,71 +156,7 @@ class _Validation:
 
     def _no_predictions(self, detail: str) -> Finding:
         optional = log.PREDICTION in self._terms.optional
-        return _not_compared("prediction", log.PREDICTION, detail, optional=optional)
-
-    def _of_distributions(
-        self, verdict: Verdict, training: Mapping[str, Sample], serving: Mapping[str, Sample]
-    ) -> list[Finding]:
-        if verdict.not_compared:
-            detail = verdict.not_compared.detail
-            return [_not_compared(self._kind(""), "", detail)]
-        return [self._of_feature(one, verdict.alpha, training, serving) for one in verdict.features]
-
-    def _of_feature(
-        self,
-        verdict: FeatureVerdict,
-        alpha: float,
-        training: Mapping[str, Sample],
-        serving: Mapping[str, Sample],
-    ) -> Finding:
-        name = verdict.feature
-        both = (training[name], serving[name]) if name in training and name in serving else None
-        reason, remedy, first_seen = "", "", ""
-        if verdict.status is Status.ALARM and both:
-            reason = sentences.change(verdict, *both)
-            remedy = _PREDICTIONS if name == log.PREDICTION else _CHANGED
-            first_seen = self._first_seen(verdict, alpha, both[0])
-        elif verdict.status is Status.NOT_COMPARED:
-            reason = " ".join(dict.fromkeys(one.detail for one in verdict.reasons))
-            remedy = _LONGER
-        else:
-            reason = sentences.unchanged(verdict)
-        return Finding(
-            kind=self._kind(name),
-            feature=name,
-            status=verdict.status.value,
-            severity=verdict.severity,
-            reason=reason,
-            remedy=remedy,
-            measures=tuple(_measure(one) for one in verdict.comparisons),
-            histogram=pictures.draw(*both) if both else None,
-            first_seen=first_seen,
-            optional=verdict.optional,
-        )
-
-    def _first_seen(self, verdict: FeatureVerdict, alpha: float, training: Sample) -> str:
-        rows = self._data.serving
-        alarms = [one for one in verdict.comparisons if one.status is Status.ALARM]
-        worst = max(alarms, key=lambda one: one.severity)
-        distance = distances.get(worst.distance)
-        whose = self._question.model_version if verdict.feature == log.PREDICTION else ""
-        considered = of_version(rows, whose)
-        feature = self._features.get(verdict.feature) or Feature(
-            name=verdict.feature, categorical=training.kind == "categorical", required=True
-        )
-
-        def differs(which: np.ndarray) -> bool:
-            part = sample_of(rows, feature, which & considered)
-            if part.kind != training.kind:
-                return False
-            aligned = align(training, part, distance.binning)
-            if not aligned.serving.sum():
-                return False
-            rng = np.random.default_rng([self._question.seed, 1])
-            found = calibrate(distance, aligned, alpha, rng, thresholds=False)
-            return found.significant and found.value > worst.floor
-
-        return sightings.first_change(rows, differs)
+        return not_compared("prediction", log.PREDICTION, detail, optional=optional)
 
     def _of_comparators(
         self, verdict: Verdict, training: Mapping[str, Sample], serving: Mapping[str, Sample]
@@ -325,11 +182,6 @@ class _Validation:
             found.append(dataclasses.replace(finding, optional=optional))
         return found
 
-    def _kind(self, name: str) -> str:
-        if name == log.PREDICTION:
-            return "prediction"
-        return "distribution" if self._question.against == keys.TRAINING else "drift"
-
     def _findings(self, ranked: tuple[Finding, ...], verdict: Verdict) -> Findings:
         data, question = self._data, self._question
         compared = any(one.status is Status.OK for one in verdict.features)
@@ -352,37 +204,11 @@ class _Validation:
         )
 
 
-def _not_compared(kind: str, feature: str, detail: str, *, optional: bool = False) -> Finding:
-    return Finding(
-        kind=kind,
-        feature=feature,
-        status=findings.NOT_COMPARED,
-        reason=detail,
-        remedy="",
-        optional=optional,
-    )
-
-
 def _kinds_differ(training: Sample | None, serving: Sample | None) -> bool:
     """Whether both sides have values, and of kinds that cannot be compared."""
     if training is None or serving is None:
         return False
     return bool(training.present and serving.present and training.kind != serving.kind)
-
-
-def _measure(comparison: Comparison) -> Measure:
-    found = comparison.calibration
-    known = found is not None and not math.isnan(found.threshold)
-    return Measure(
-        distance=comparison.distance,
-        value=found.value if found else 0.0,
-        threshold=found.threshold if found and known else None,
-        p_value=found.p_value if found else None,
-        floor=comparison.floor,
-        training=comparison.training,
-        serving=comparison.serving,
-        status=comparison.status.value,
-    )
 
 
 def _has_values(rows: Rows, name: str) -> bool:

@@ -23,15 +23,14 @@ from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components.serving_validator.executor import read_examples
+from components.artifacts.example_files import first_examples
+from components.artifacts.own_properties import fitting
 from components.serving_validator.verdict import NotServableError
 from components.version_selector import keys, selection
 from components.version_selector.asking import AskedModel
 from components.version_selector.findings import Findings
 from serving.rollout.reuse import Evaluation, ReusePolicy, choose
 
-# PostgreSQL refuses an index entry of more than 2,704 bytes, and ML Metadata indexes its texts.
-_MAX_BECAUSE_CHARACTERS = 1000
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -56,7 +55,7 @@ class Executor(BaseExecutor):
         """
         # On a GPU the server that runs beside this process needs memory too.
         os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-        examples = read_examples(
+        examples = first_examples(
             input_dict[keys.EXAMPLES],
             exec_properties[keys.SPLIT],
             exec_properties[keys.MAX_EXAMPLES],
@@ -103,7 +102,7 @@ def record(findings: Findings, output: types.Artifact) -> None:
     """Writes what was found to an artifact of type `VersionChoice`."""
     path = os.path.join(output.uri, keys.FINDINGS_FILE)  # noqa: PTH118  (a URI)
     io_utils.write_string_file(path, findings.to_json())
-    output.set_string_custom_property(keys.BECAUSE, findings.because[:_MAX_BECAUSE_CHARACTERS])
+    output.set_string_custom_property(keys.BECAUSE, fitting(findings.because))
     output.set_int_custom_property(keys.SERVING_VERSION, findings.serving)
     output.set_int_custom_property(keys.EXAMPLES_EVALUATED, findings.examples)
     if findings.chosen is not None:

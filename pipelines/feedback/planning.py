@@ -18,6 +18,7 @@ from components.prediction_log_example_gen import windows
 from components.prediction_log_example_gen.shards import fingerprint
 from components.prediction_log_example_gen.windows import Range
 from pipelines import schema_file
+from pipelines.check_plan import Planned
 from pipelines.config import PipelineConfig
 from pipelines.errors import UsageError
 from pipelines.feedback.plans import Plan
@@ -45,24 +46,9 @@ class Question:
     as_of: float
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Planned:
-    """What was decided.
-
-    Attributes:
-        plan: What to look at; None where there is nothing.
-        reason: Why there is nothing; empty where there is a plan.
-        notes: What was seen on the way.
-    """
-
-    plan: Plan | None = None
-    reason: str = ""
-    notes: tuple[str, ...] = ()
-
-
 def planned(
     config: PipelineConfig, question: Question, history: Callable[[], History | None]
-) -> Planned:
+) -> Planned[Plan]:
     """Decides what to look at.
 
     Args:

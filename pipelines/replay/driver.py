@@ -16,26 +16,24 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
 from pipelines import config as configuration
 from pipelines.continuous import heartbeat
-from pipelines.continuous.heartbeat import Heartbeat
 from pipelines.errors import RingwayError
 from pipelines.feedback import labels
 from pipelines.replay import processes
 from pipelines.replay.chaos import Kill
 from pipelines.replay.days import Day, Period, slice_bounds
 from pipelines.replay.departures import Departures, span_file
+from pipelines.replay.place import NAME, Place
 from pipelines.replay.processes import Process
+from pipelines.replay.progress import begun, in_force, looked_since
 from pipelines.replay.traffic import Answers, Traffic
-from pipelines.workspace import Workspace
 from serving import clock
 from serving.rollout import order as orders
 from serving.rollout import report as reports
 
-NAME: Final = "flights"
 SLICES: Final = 6
 _NOON_SLICE = SLICES // 2
 _POLL_SEC = 0.02
@@ -45,47 +43,6 @@ _SERVER_TIMEOUT_SEC = 120.0
 # Enough for a rollout to be opened, its candidate to be loaded, and its first step to begin.
 _ROUNDS = 6
 _RESTARTS = 5
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where a replay keeps what it makes.
-
-    Attributes:
-        home: The workspace of its processes.
-    """
-
-    home: Path
-
-    @property
-    def clock(self) -> Path:
-        """The simulated clock."""
-        return self.home / "clock"
-
-    @property
-    def coming(self) -> Path:
-        """All weeks, those that are still to come as well."""
-        return self.home / "coming"
-
-    @property
-    def data(self) -> Path:
-        """The weeks that have come."""
-        return self.home / "weeks"
-
-    @property
-    def settings(self) -> Path:
-        """The TOML file that every command is given."""
-        return self.home / "replay.toml"
-
-    @property
-    def logs(self) -> Path:
-        """What the processes say."""
-        return self.home / "logs" / "replay"
-
-    @property
-    def workspace(self) -> Workspace:
-        """The workspace."""
-        return Workspace.from_environment({"RINGWAY_HOME": str(self.home)})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -366,38 +323,3 @@ class Driver:
 def day_part(part: int) -> int:
     """Returns the seconds from midnight to the beginning of a part of the day."""
     return slice_bounds(Day(0), SLICES)[part][0] - Day(0).begins_sec
-
-
-def looked_since(known: Heartbeat | None, beat: Heartbeat | None, now_sec: float) -> bool:
-    """Whether a look ended that began when the clock said so, and after `known` was read."""
-    if beat is None or beat.began_clock < now_sec:
-        return False
-    if known is None or beat.pid != known.pid:
-        return True
-    # Where the clock has said so for longer, the look that was under way does not count.
-    return beat.tick >= known.tick + (2 if known.began_clock >= now_sec else 1)
-
-
-def begun(order: orders.Order | None) -> bool:
-    """Whether nothing is ordered that has still to begin."""
-    return order is None or order.state is None or not order.running or order.state.step >= 0
-
-
-def in_force(order: orders.Order, report: reports.Report) -> bool:
-    """Whether a server does what is ordered."""
-    loaded = set(order.versions) <= set(report.available)
-    if order.plan is None or order.state is None:
-        return loaded
-    return loaded and report.rollout_id == order.plan.id and report.done == order.state.done
-
-
-def version_that_serves(place: Place) -> int:
-    """Returns the version that answers while nothing is rolled out."""
-    order = orders.read(place.workspace.rollout_root(NAME))
-    if order is not None:
-        return order.serves
-    return max(
-        int(path.name)
-        for path in place.workspace.model_root(NAME).iterdir()
-        if path.name.isdecimal()
-    )

@@ -40,7 +40,8 @@ from pipelines.replay import (
 )
 from pipelines.replay.days import Period
 from pipelines.replay.departures import Departures
-from pipelines.replay.driver import NAME, Driver, Listener, Place
+from pipelines.replay.driver import Driver, Listener
+from pipelines.replay.place import NAME, Place
 from pipelines.replay.result import LOOP, Result
 from pipelines.replay.settings import Size
 from pipelines.replay.traffic import Answers

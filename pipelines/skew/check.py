@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines import data_files
+from pipelines.check_plan import Planned
 from pipelines.check_results import history_of, result_folder
 from pipelines.config import PipelineConfig, to_dict
 from pipelines.runners.local import runner
 from pipelines.runners.local.report import Progress, RunReport
 from pipelines.skew import periods, planning, served_log
 from pipelines.skew.names import VALIDATOR, pipeline_name
-from pipelines.skew.planning import Planned, Question
-from pipelines.skew.plans import Spans, SpansPlan, spans_text
+from pipelines.skew.planning import Question
+from pipelines.skew.plans import ServedPlan, Spans, SpansPlan, spans_text
 from pipelines.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ def _run(
     return Answer(findings=findings.from_json(text), run=report, folder=folder)
 
 
-def _refused(config: PipelineConfig, against: str, made: Planned) -> Answer:
+def _refused(config: PipelineConfig, against: str, made: Planned[ServedPlan]) -> Answer:
     from components.skew_validator import findings
 
     found = findings.Findings(

@@ -15,6 +15,7 @@ from pathlib import Path
 from components.prediction_log_example_gen.shards import fingerprint, unfinished
 from components.prediction_log_example_gen.windows import Range
 from pipelines import schema_file
+from pipelines.check_plan import Planned
 from pipelines.config import PipelineConfig
 from pipelines.lineage.records import History
 from pipelines.skew import absent, baseline, periods, served_log
@@ -53,24 +54,9 @@ class Question:
         return (self.span, self.since, self.until) != (None, None, None)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Planned:
-    """What was decided.
-
-    Attributes:
-        plan: What to compare; None where nothing can be compared.
-        reason: Why nothing can be compared; empty where there is a plan.
-        notes: What was seen on the way.
-    """
-
-    plan: ServedPlan | None = None
-    reason: str = ""
-    notes: tuple[str, ...] = ()
-
-
 def planned(
     config: PipelineConfig, question: Question, history: Callable[[], History | None]
-) -> Planned:
+) -> Planned[ServedPlan]:
     """Decides what to compare.
 
     Args:

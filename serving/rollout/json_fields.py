@@ -69,6 +69,22 @@ class Fields:
             raise RolloutError(f"{self._where}: {name} is missing.")
         return default
 
+    def has_format(self, known: int) -> None:
+        """Refuses what another release wrote, by the number in `format`.
+
+        Args:
+            known: The one that this release writes and reads.
+
+        Raises:
+            RolloutError: It is another one, or none.
+        """
+        written = self.whole("format")
+        if written != known:
+            raise RolloutError(
+                f"{self._where}: expected format {known}, received {written}. Another release "
+                "wrote it."
+            )
+
     def text(self, name: str, default: object = _MISSING) -> str:
         """Returns a field that is a string."""
         value = self.take(name, default)

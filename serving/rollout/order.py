@@ -12,12 +12,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import tempfile
 from pathlib import Path
 
-from serving.request_log import durable
-from serving.rollout import json_fields
+from serving.rollout import json_fields, whole_file
 from serving.rollout.errors import RolloutError, UnreadableOrderError
 from serving.rollout.json_fields import Fields
 from serving.rollout.plan import Plan
@@ -25,8 +22,6 @@ from serving.rollout.state import State
 
 FILE_NAME = "order.json"
 FORMAT = 1
-# A plan and a state take a few kilobytes; a file this large is something else.
-_MAX_BYTES = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -93,9 +88,7 @@ class Order:
             RolloutError: It is not JSON, or a field is missing, unknown or not valid.
         """
         fields = Fields(json_fields.parse(text, "order"), "order")
-        written = fields.whole("format")
-        if written != FORMAT:
-            raise RolloutError(f"order: expected format {FORMAT}, received {written}.")
+        fields.has_format(FORMAT)
         plan, state = fields.take("plan", None), fields.take("state", None)
         order = cls(
             model=fields.text("model"),
@@ -137,18 +130,7 @@ def write(order: Order, folder: Path) -> None:
         OSError: The folder takes no file, or the disk is full. The order before is as it was.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{FILE_NAME}.", dir=folder)
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            # mkstemp's files are for their owner alone; the server may run as another user.
-            os.fchmod(file.fileno(), 0o644)
-            file.write(order.to_json())
-            file.flush()
-            durable.publish(file.fileno(), temporary, folder / FILE_NAME)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    whole_file.write(order.to_json(), folder / FILE_NAME)
 
 
 def read(folder: Path) -> Order | None:
@@ -160,15 +142,6 @@ def read(folder: Path) -> Order | None:
     """
     path = folder / FILE_NAME
     try:
-        with path.open("rb") as file:
-            text = file.read(_MAX_BYTES + 1)
-    except FileNotFoundError:
-        return None
+        return whole_file.read(path, "an order", Order.from_json)
     except OSError as error:
         raise UnreadableOrderError(f"{path}: cannot be read: {error}.") from error
-    if len(text) > _MAX_BYTES:
-        raise RolloutError(f"{path}: expected an order of at most {_MAX_BYTES} bytes.")
-    try:
-        return Order.from_json(text)
-    except RolloutError as error:
-        raise RolloutError(f"{path}: {error}") from error

@@ -284,11 +284,7 @@ def _document(plan: Plan) -> dict[str, object]:
 
 def _read(found: object) -> Plan:
     fields = Fields(found, "plan")
-    written = fields.whole("format")
-    if written != FORMAT:
-        raise RolloutError(
-            f"plan: expected format {FORMAT}, received {written}. Another release wrote it."
-        )
+    fields.has_format(FORMAT)
     strategy = Strategy(fields.chosen("strategy", [one.value for one in Strategy]))
     usual = CANARY_STEPS if strategy is Strategy.CANARY else ()
     plan = Plan(

@@ -13,18 +13,15 @@ import dataclasses
 import json
 import logging
 import os
-import tempfile
 from pathlib import Path
 
-from serving.request_log import durable
-from serving.rollout import json_fields
+from serving.rollout import json_fields, whole_file
 from serving.rollout.errors import RolloutError
 from serving.rollout.json_fields import Fields
 from serving.rollout.snapshot import Snapshot
 
 FORMAT = 1
 _PREFIX, _SUFFIX = "report-", ".json"
-_MAX_BYTES = 1 << 20
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -80,9 +77,7 @@ class Report:
             RolloutError: It is not JSON, or a field is missing, unknown or not valid.
         """
         fields = Fields(json_fields.parse(text, "report"), "report")
-        written = fields.whole("format")
-        if written != FORMAT:
-            raise RolloutError(f"report: expected format {FORMAT}, received {written}.")
+        fields.has_format(FORMAT)
         report = cls(
             server=fields.text("server"),
             model=fields.text("model"),
@@ -122,21 +117,7 @@ def write(report: Report, folder: Path) -> None:
         OSError: The folder takes no file, or the disk is full. The report before is as it was.
     """
     final = path_of(report.server, folder)
-    descriptor, name = tempfile.mkstemp(prefix=f".{final.name}.", dir=folder)
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            # mkstemp's files are for their owner alone; whoever decides may be another user.
-            os.fchmod(file.fileno(), 0o644)
-            file.write(report.to_json())
-            file.flush()
-            if report.broken:
-                durable.publish(file.fileno(), temporary, final)
-            else:
-                temporary.replace(final)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    whole_file.write(report.to_json(), final, synced=bool(report.broken))
 
 
 def read(server: str, folder: Path) -> Report | None:
@@ -182,7 +163,7 @@ def _read(path: Path) -> tuple[Report, float] | None:
     try:
         with path.open("rb") as file:
             written = os.fstat(file.fileno()).st_mtime
-            text = file.read(_MAX_BYTES + 1)
+            text = file.read(whole_file.MAX_BYTES + 1)
         report = Report.from_json(text)
     except FileNotFoundError:
         return None

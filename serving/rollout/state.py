@@ -77,9 +77,7 @@ class State:
             RolloutError: It is not JSON, or a field is missing, unknown or not valid.
         """
         fields = Fields(json_fields.parse(text, "state"), "state")
-        written = fields.whole("format")
-        if written != FORMAT:
-            raise RolloutError(f"state: expected format {FORMAT}, received {written}.")
+        fields.has_format(FORMAT)
         state = cls(
             rollout_id=fields.text("rollout_id"),
             step=fields.whole("step", least=-1),

@@ -19,6 +19,7 @@ from serving.wire.specs import Signature, TensorSpec
 from serving.wire.tensors import DT_FLOAT, DT_STRING
 
 POISON = -999.0  # a row with this value fails whatever call it is part of
+HOURS_MICROS = 3_600_000_000
 
 Arrays = dict[str, np.ndarray]
 
@@ -179,3 +180,32 @@ async def queued() -> None:
     """Returns once requests started before are in their queues."""
     for _ in range(3):
         await asyncio.sleep(0)
+
+
+async def blocked(on: Scheduling, servable: NumpyServable) -> asyncio.Task[Arrays]:
+    """Holds up the only thread with a request, so that what follows has to gather."""
+    servable.gate.clear()
+    task = on.run(0.0)
+    await started(servable)
+    return task
+
+
+async def finish(servable: NumpyServable, *tasks: asyncio.Task[Arrays]) -> list[Any]:
+    """Lets the servable go on, and returns what requests were answered or failed by."""
+    servable.gate.set()
+    return await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def outcome(task: asyncio.Task[Arrays]) -> Any:
+    """Returns what a request was answered, or failed by."""
+    return (await asyncio.gather(task, return_exceptions=True))[0]
+
+
+def values(answer: Any, name: str = "y") -> Any:
+    """Returns the numbers of an output, or what came in place of an answer."""
+    return answer[name].ravel().tolist() if isinstance(answer, dict) else answer
+
+
+def error(code: StatusCode, message: str, answer: Any) -> bool:
+    """Returns whether a request was refused with this code and message."""
+    return isinstance(answer, ServingError) and (answer.code, answer.message) == (code, message)

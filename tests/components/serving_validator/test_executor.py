@@ -14,7 +14,8 @@ from tfx.proto import example_gen_pb2, pusher_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
-from components.serving_validator.executor import Executor, read_examples
+from components.artifacts.example_files import first_examples
+from components.serving_validator.executor import Executor
 
 WARM_UP = Path("assets.extra") / "tf_serving_warmup_requests"
 PARAMETERS = {
@@ -154,13 +155,13 @@ def test_examples_are_the_first_of_the_split_over_all_artifacts(tmp_path: Path) 
     first = examples_artifact(tmp_path / "1", train=2, eval=3)
     second = examples_artifact(tmp_path / "2", eval=4)
     expected = [*models.examples(3), *models.examples(4)]
-    assert read_examples([first, second], "eval", 100) == expected
-    assert read_examples([first, second], "eval", 5) == expected[:5]
-    assert read_examples([first, second], "eval", 2) == expected[:2]
+    assert first_examples([first, second], "eval", 100) == expected
+    assert first_examples([first, second], "eval", 5) == expected[:5]
+    assert first_examples([first, second], "eval", 2) == expected[:2]
 
 
 def test_examples_of_another_format_are_refused(tmp_path: Path) -> None:
     artifact = examples_artifact(tmp_path, eval=1)
     examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_PARQUET)
     with pytest.raises(ValueError, match="received FORMAT_PARQUET"):
-        read_examples([artifact], "eval", 1)
+        first_examples([artifact], "eval", 1)

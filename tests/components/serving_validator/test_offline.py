@@ -73,3 +73,23 @@ def test_a_graph_of_other_tags_cannot_be_served(tmp_path: Path) -> None:
     folder = saved_models.flowers(tmp_path / "m", tags=["train", "gpu"])
     with pytest.raises(NotServableError, match=r"\['serve'\], received \[\['gpu', 'train'\]\]"):
         read_signatures(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("readme.txt", b"no model"),
+        ("saved_model.pb", b"\xff" * 50),
+        ("saved_model.pbtxt", b"meta_graphs {"),
+        ("saved_model.pbtxt", b"\xff\xfe"),
+        ("saved_model.pb", None),
+    ],
+)
+def test_what_is_no_model_is_told(tmp_path: Path, name: str, content: bytes | None) -> None:
+    path = tmp_path / name
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    with pytest.raises(NotServableError, match="The model cannot be read as a SavedModel"):
+        read_signatures(tmp_path)

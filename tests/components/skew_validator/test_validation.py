@@ -13,10 +13,11 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.skew_validator import findings
 from components.skew_validator.findings import ALARM, NOT_COMPARED, OK, Finding, Findings
+from components.skew_validator.question import Data, Question
 from components.skew_validator.ranking import rank
 from components.skew_validator.rows import Column, Rows
 from components.skew_validator.settings import Settings
-from components.skew_validator.validation import Data, Question, validate
+from components.skew_validator.validation import validate
 from components.skew_validator.verdict import NotCompared, Reason
 
 SCHEMA = text_format.Parse(

@@ -19,8 +19,8 @@ import pytest
 from pipelines.lineage.store import open_store
 from pipelines.replay import chaos, outcome
 from pipelines.replay.chaos import FinalState
-from pipelines.replay.driver import NAME, Place, version_that_serves
 from pipelines.replay.outcome import Outcome
+from pipelines.replay.place import NAME, Place, version_that_serves
 from pipelines.workspace import REPOSITORY
 
 _KILLS = 20

@@ -1,29 +1,13 @@
+"""From requests to arrays, and from arrays to results."""
+
 import numpy as np
 import pytest
+from inference_signatures import FLOAT, INT64, TWO, error_of, signature_of
 
 from serving.wire import inference, messages
-from serving.wire.errors import ServingError, StatusCode
-from serving.wire.specs import Signature, TensorSpec
+from serving.wire.errors import StatusCode
 from serving.wire.tensors import to_proto
 
-FLOAT, INT64, STRING = 1, 9, 7
-
-
-def _signature(inputs, outputs, method=inference.PREDICT_METHOD, defaults=None):
-    return Signature(
-        name="serving_default",
-        inputs={name: TensorSpec(dtype, (-1,)) for name, dtype in inputs.items()},
-        outputs={name: TensorSpec(dtype, (-1,)) for name, dtype in outputs.items()},
-        method_name=method,
-        defaults=defaults or {},
-    )
-
-
-TWO = _signature({"a": FLOAT, "b": INT64}, {"y": FLOAT, "z": FLOAT})
-CLASSIFIES = _signature(
-    {"inputs": STRING}, {"classes": STRING, "scores": FLOAT}, inference.CLASSIFY_METHOD
-)
-REGRESSES = _signature({"inputs": STRING}, {"outputs": FLOAT}, inference.REGRESS_METHOD)
 A = np.array([1.5, 2.5], np.float32)
 B = np.array([3], np.int64)
 
@@ -33,16 +17,6 @@ def _request(**arrays):
     for name, array in arrays.items():
         request.inputs[name].CopyFrom(to_proto(array))
     return request
-
-
-def _error(call, *arguments, **options):
-    with pytest.raises(ServingError) as caught:
-        call(*arguments, **options)
-    return caught.value.code, caught.value.message
-
-
-def _spec(name="m", signature=""):
-    return messages.ModelSpec(name=name, signature_name=signature)
 
 
 class TestInputs:
@@ -77,7 +51,7 @@ class TestInputs:
         ],
     )
     def test_other_names_and_types_are_refused(self, sent, message):
-        assert _error(inference.predict_inputs, _request(**sent), TWO) == (
+        assert error_of(inference.predict_inputs, _request(**sent), TWO) == (
             StatusCode.INVALID_ARGUMENT,
             message,
         )
@@ -85,26 +59,26 @@ class TestInputs:
     def test_a_tensor_that_cannot_be_read_is_named(self):
         request = _request(a=A, b=B)
         request.inputs["a"].tensor_shape.dim[0].size = 1
-        code, message = _error(inference.predict_inputs, request, TWO)
+        code, message = error_of(inference.predict_inputs, request, TWO)
         assert code == StatusCode.INVALID_ARGUMENT
         assert message.startswith("tensor parsing error: a. ")
 
     def test_defaults_stand_in_for_inputs_left_out(self):
-        signature = _signature({"a": FLOAT, "b": INT64}, {"y": FLOAT}, defaults={"b": B})
+        signature = signature_of({"a": FLOAT, "b": INT64}, {"y": FLOAT}, defaults={"b": B})
         assert inference.predict_inputs(_request(a=A), signature)["b"] is B
-        code, message = _error(inference.predict_inputs, _request(b=B), signature)
+        code, message = error_of(inference.predict_inputs, _request(b=B), signature)
         assert code == StatusCode.INVALID_ARGUMENT
         assert message.startswith("Signature input alias: a not found in request")
 
     def test_an_unknown_name_is_told_where_defaults_hide_it_from_the_count(self):
-        signature = _signature({"a": FLOAT, "b": INT64}, {"y": FLOAT}, defaults={"a": A, "b": B})
-        assert _error(inference.predict_inputs, _request(c=B), signature) == (
+        signature = signature_of({"a": FLOAT, "b": INT64}, {"y": FLOAT}, defaults={"a": A, "b": B})
+        assert error_of(inference.predict_inputs, _request(c=B), signature) == (
             StatusCode.INVALID_ARGUMENT,
             "Inputs contains invalid name. Used request inputs: , request input: c",
         )
 
     def test_a_signature_without_inputs_takes_none(self):
-        assert inference.predict_inputs(_request(), _signature({}, {"y": FLOAT})) == {}
+        assert inference.predict_inputs(_request(), signature_of({}, {"y": FLOAT})) == {}
 
 
 class TestOutputs:
@@ -127,7 +101,7 @@ class TestOutputs:
     )
     def test_unknown_and_duplicate_names_are_refused(self, asked, message):
         expected = (StatusCode.INVALID_ARGUMENT, message)
-        assert _error(inference.output_names, asked, TWO) == expected
+        assert error_of(inference.output_names, asked, TWO) == expected
 
 
 class TestExamples:
@@ -160,7 +134,7 @@ class TestExamples:
         if kind:
             getattr(given, kind).SetInParent()
         expected = (StatusCode.INVALID_ARGUMENT, "Input is empty.")
-        assert _error(inference.example_inputs, given) == expected
+        assert error_of(inference.example_inputs, given) == expected
 
 
 class TestClassification:
@@ -208,7 +182,7 @@ class TestClassification:
     )
     def test_other_outputs_are_refused(self, outputs, message):
         expected = (StatusCode.INVALID_ARGUMENT, message)
-        assert _error(inference.classification_result, outputs, 2) == expected
+        assert error_of(inference.classification_result, outputs, 2) == expected
 
 
 class TestRegression:
@@ -238,164 +212,4 @@ class TestRegression:
     )
     def test_other_outputs_are_refused(self, outputs, message):
         expected = (StatusCode.INVALID_ARGUMENT, message)
-        assert _error(inference.regression_result, outputs, 2) == expected
-
-
-class TestSignatures:
-    def test_no_name_means_the_default(self):
-        assert inference.predict_signature({"serving_default": TWO}, _spec()) is TWO
-
-    @pytest.mark.parametrize(
-        ("find", "code", "message"),
-        [
-            (
-                inference.predict_signature,
-                StatusCode.FAILED_PRECONDITION,
-                'Serving signature key "s" not found.',
-            ),
-            (
-                inference.classify_signature,
-                StatusCode.INVALID_ARGUMENT,
-                "No signature was found with the name: s",
-            ),
-            (
-                inference.regress_signature,
-                StatusCode.INVALID_ARGUMENT,
-                "No signature was found with the name: s",
-            ),
-        ],
-    )
-    def test_an_unknown_name_is_refused(self, find, code, message):
-        assert _error(find, {"serving_default": TWO}, _spec(signature="s")) == (code, message)
-
-    def test_method_names_count_only_when_they_are_checked(self):
-        by_tf2 = _signature({"inputs": STRING}, {"scores": FLOAT})
-        signatures = {"serving_default": by_tf2}
-        assert inference.classify_signature(signatures, _spec()) is by_tf2
-        assert _error(
-            inference.classify_signature, signatures, _spec(), check_method_name=True
-        ) == (
-            StatusCode.INVALID_ARGUMENT,
-            "Expected classification signature method_name to be tensorflow/serving/classify. "
-            "Was: tensorflow/serving/predict",
-        )
-        assert _error(inference.check_regress, CLASSIFIES, check_method_name=True) == (
-            StatusCode.INVALID_ARGUMENT,
-            "Expected regression signature method_name to be tensorflow/serving/regress. "
-            "Was: tensorflow/serving/classify",
-        )
-        other = {"serving_default": _signature({}, {}, "mine")}
-        assert inference.predict_signature(other, _spec()).method_name == "mine"
-        assert _error(inference.predict_signature, other, _spec(), check_method_name=True) == (
-            StatusCode.INTERNAL,
-            "Expected prediction signature method_name to be one of {tensorflow/serving/predict,"
-            "tensorflow/serving/classify,tensorflow/serving/regress}. Was: mine",
-        )
-
-    @pytest.mark.parametrize(
-        ("check", "signature", "code", "message"),
-        [
-            (
-                inference.check_classify,
-                TWO,
-                StatusCode.INVALID_ARGUMENT,
-                "Expected one input Tensor.",
-            ),
-            (
-                inference.check_classify,
-                _signature({"inputs": STRING}, {"a": FLOAT, "b": FLOAT, "c": FLOAT}),
-                StatusCode.INVALID_ARGUMENT,
-                "Expected one or two output Tensors, found 3",
-            ),
-            (
-                inference.check_classify,
-                _signature({"x": STRING}, {"scores": FLOAT}),
-                StatusCode.FAILED_PRECONDITION,
-                "No classification inputs found in SignatureDef: ",
-            ),
-            (
-                inference.check_classify,
-                _signature({"inputs": STRING}, {"y": FLOAT}),
-                StatusCode.FAILED_PRECONDITION,
-                'Expected classification signature outputs to contain at least one of "classes" '
-                'or "scores". Signature was: ',
-            ),
-            (
-                inference.check_regress,
-                CLASSIFIES,
-                StatusCode.INVALID_ARGUMENT,
-                "Expected one output Tensor.",
-            ),
-            (
-                inference.check_regress,
-                _signature({"x": STRING}, {"outputs": FLOAT}),
-                StatusCode.FAILED_PRECONDITION,
-                "No regression inputs found in SignatureDef: ",
-            ),
-            (
-                inference.check_regress,
-                _signature({"inputs": STRING}, {"y": FLOAT}),
-                StatusCode.FAILED_PRECONDITION,
-                "No regression outputs found in SignatureDef: ",
-            ),
-        ],
-    )
-    def test_one_that_cannot_do_it_is_refused(self, check, signature, code, message):
-        received = _error(check, signature)
-        assert received[0] == code
-        assert received[1].startswith(message)
-
-
-class TestTasks:
-    SIGNATURES = {"c": CLASSIFIES, "r": REGRESSES}  # noqa: RUF012 (never changed)
-
-    def _tasks(self, *tasks):
-        return [
-            messages.InferenceTask(model_spec=_spec(model, signature), method_name=method)
-            for model, signature, method in tasks
-        ]
-
-    def test_each_finds_its_signature(self):
-        tasks = self._tasks(
-            ("m", "r", inference.REGRESS_METHOD), ("m", "c", inference.CLASSIFY_METHOD)
-        )
-        assert inference.task_signatures(self.SIGNATURES, tasks) == [REGRESSES, CLASSIFIES]
-
-    @pytest.mark.parametrize(
-        ("tasks", "code", "message"),
-        [
-            (
-                [("", "r", inference.REGRESS_METHOD)],
-                StatusCode.INVALID_ARGUMENT,
-                "Found ModelSpec with an empty model name.",
-            ),
-            (
-                [("m", "r", inference.REGRESS_METHOD), ("n", "c", inference.CLASSIFY_METHOD)],
-                StatusCode.INVALID_ARGUMENT,
-                "All ModelSpecs in a MultiInferenceRequest must access the same model name.",
-            ),
-            (
-                [("m", "r", inference.REGRESS_METHOD), ("m", "r", inference.REGRESS_METHOD)],
-                StatusCode.INVALID_ARGUMENT,
-                "Duplicate evaluation of signature: r",
-            ),
-            (
-                [("m", "", inference.REGRESS_METHOD)],
-                StatusCode.INVALID_ARGUMENT,
-                "Requested signature not found in model graph: serving_default",
-            ),
-            (
-                [("m", "r", inference.PREDICT_METHOD)],
-                StatusCode.UNIMPLEMENTED,
-                "Unsupported signature method_name: tensorflow/serving/predict",
-            ),
-            (
-                [("m", "c", inference.REGRESS_METHOD)],
-                StatusCode.INVALID_ARGUMENT,
-                "Expected one output Tensor.",
-            ),
-        ],
-    )
-    def test_tasks_that_cannot_be_answered_are_refused(self, tasks, code, message):
-        received = _error(inference.task_signatures, self.SIGNATURES, self._tasks(*tasks))
-        assert received == (code, message)
+        assert error_of(inference.regression_result, outputs, 2) == expected

@@ -9,12 +9,9 @@ import shutil
 
 import pytest
 from lifecycle_models import NumberLoader, comes_true, config_of, on_loop, push, spec
+from model_managers import QUICK
 
-from serving.server.models import ManagerOptions, ModelManager
-
-QUICK = ManagerOptions(
-    poll_interval_sec=0.01, num_load_threads=2, max_load_retries=1, load_retry_interval_sec=0.01
-)
+from serving.server.models import ModelManager
 
 
 @pytest.fixture

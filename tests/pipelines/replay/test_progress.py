@@ -1,11 +1,11 @@
-"""What the driver waits for, as tables."""
+"""What a replay waits for, as tables."""
 
 from __future__ import annotations
 
 import pytest
 
 from pipelines.continuous.heartbeat import Heartbeat
-from pipelines.replay.driver import begun, in_force, looked_since
+from pipelines.replay.progress import begun, in_force, looked_since
 from serving.rollout.order import Order
 from serving.rollout.plan import Plan, Strategy
 from serving.rollout.report import Report
