@@ -19,6 +19,7 @@ from components.prediction_log_example_gen import PredictionLogExampleGen
 from components.prediction_log_example_gen.windows import Range
 from pipelines.config import PipelineConfig
 from pipelines.lineage.store import connection_config
+from pipelines.runners.beam import facts as beam
 from pipelines.workspace import Workspace
 
 # Of the served rows: one split, by the name that validators look for.
@@ -87,5 +88,5 @@ def assembled(
         components=list(nodes),
         enable_cache=True,
         metadata_connection_config=connection_config(workspace.metadata_url),
-        beam_pipeline_args=list(config.beam_args),
+        beam_pipeline_args=beam.args(config),
     )

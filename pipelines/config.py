@@ -39,6 +39,7 @@ from pipelines.config_parts import (
 )
 from pipelines.continuous.policy import TriggerPolicy
 from pipelines.errors import UsageError
+from pipelines.runners.beam.profiles import BeamConfig, check_flags
 from pipelines.typed_values import ConfigValueError, PositiveInt, Seed
 
 # Kubeflow Pipelines accepts no other pipeline names, so no runner gets one.
@@ -80,7 +81,8 @@ class PipelineConfig:
         triggers: What makes `ringway watch` run the pipeline.
         rollout: How what is pushed reaches users.
         watch: How `ringway watch` looks.
-        beam_args: Options of the Beam pipelines inside the components.
+        beam: Where the Beam pipelines inside the components run.
+        beam_args: Further flags of Beam, after those that `beam` stands for.
     """
 
     name: str
@@ -109,6 +111,7 @@ class PipelineConfig:
     rollout: RolloutConfig = dataclasses.field(default_factory=RolloutConfig)
     watch: WatchConfig = dataclasses.field(default_factory=WatchConfig)
     fail_on: Literal["error", "warning", "never"] = "error"
+    beam: BeamConfig = dataclasses.field(default_factory=BeamConfig)
     beam_args: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -125,6 +128,7 @@ class PipelineConfig:
             if not getattr(self, key):
                 raise ConfigValueError(key, "expected a string with at least one character")
         self._check_span_range()
+        check_flags("beam_args", self.beam_args)
         for key in ("data_fn", "preprocessing_fn", "run_fn", "tuner_fn", "eval_config_fn"):
             if key == "data_fn" and not self.data_fn:
                 continue

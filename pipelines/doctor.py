@@ -20,6 +20,8 @@ NEEDED_DISK_GIB = 0.5
 WISHED_DISK_GIB = 5.0
 WISHED_CORES = 2
 SET_UP = "Set up anew: make clean venv"
+# Older ones run no job server of Beam's.
+WISHED_JAVA = 11
 
 
 class Level(enum.StrEnum):
@@ -67,6 +69,38 @@ class Metadata:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Engine:
+    """How an engine that Beam can run on stands.
+
+    Attributes:
+        name: `flink` or `spark`.
+        job_server: Where Beam's job server for it lies; None where it is not on this machine.
+        fetch: The command that fetches it.
+        supported: The engine's release that the job server is made for; empty where any will do.
+        cluster: What answers at the engine's usual address, by its release; empty for nothing.
+    """
+
+    name: str
+    job_server: Path | None
+    fetch: str
+    supported: str = ""
+    cluster: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Java:
+    """What runs Beam's job servers, and what fetches them.
+
+    Attributes:
+        version: Such as `17.0.15`; empty for none.
+        maven: Whether Maven is there.
+    """
+
+    version: str = ""
+    maven: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Snapshot:
     """A machine and an installation at one moment.
 
@@ -83,6 +117,8 @@ class Snapshot:
         free_disk_gib: What is free where the root is.
         devices: What TensorFlow sees.
         metadata: How the metadata store stands.
+        java: What runs Beam's job servers; only engines other than Beam's own need it.
+        engines: Those that Beam can run on besides.
     """
 
     stack: str | None
@@ -97,6 +133,8 @@ class Snapshot:
     free_disk_gib: float
     devices: Devices
     metadata: Metadata
+    java: Java = Java()
+    engines: tuple[Engine, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -126,6 +164,8 @@ def examine(snapshot: Snapshot) -> tuple[Finding, ...]:
         _disk(snapshot),
         _devices(snapshot.devices),
         _metadata(snapshot.metadata),
+        _java(snapshot.java),
+        *(_engine(engine, snapshot.java) for engine in snapshot.engines),
     )
 
 
@@ -244,3 +284,39 @@ def _metadata(metadata: Metadata) -> Finding:
         found=re.sub(r"\s+", " ", metadata.error).strip(),
         remedy=metadata.remedy or "Start the server, or correct RINGWAY_METADATA_URL.",
     )
+
+
+def _java(java: Java) -> Finding:
+    major = re.match(r"[0-9]+", java.version)
+    if major is not None and int(major[0]) >= WISHED_JAVA:
+        return Finding(subject="java", level=Level.OK, found=java.version)
+    return Finding(
+        subject="java",
+        level=Level.NOTE,
+        found=f"{java.version or 'none'}; --beam flink and --beam spark need Java {WISHED_JAVA}",
+        remedy="Only if you want one of them. On Debian: apt-get install default-jre-headless",
+    )
+
+
+def _engine(engine: Engine, java: Java) -> Finding:
+    subject = f"beam on {engine.name}"
+    if engine.job_server is None:
+        maven = "" if java.maven else "apt-get install maven (on Debian), then "
+        return Finding(
+            subject=subject,
+            level=Level.NOTE,
+            found="Beam's job server for it is not on this machine",
+            remedy=f"Only if you want it: {maven}python3 setup/beam_jars.py, or {engine.fetch}",
+        )
+    found = f"{engine.job_server}"
+    if not engine.cluster:
+        return Finding(subject=subject, level=Level.OK, found=found)
+    if engine.supported and not engine.cluster.startswith(f"{engine.supported}."):
+        return Finding(
+            subject=subject,
+            level=Level.NOTE,
+            found=f"{found}; made for {engine.supported}, and {engine.cluster} answers",
+            remedy=f"Let {engine.name} {engine.supported} run, or name its job server as the "
+            "profile's jar.",
+        )
+    return Finding(subject=subject, level=Level.OK, found=f"{found}; {engine.cluster} answers")

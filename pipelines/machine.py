@@ -15,15 +15,17 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+import urllib.request
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import psutil
 
-from pipelines.doctor import GIB, SET_UP, Devices, Metadata, Snapshot
+from pipelines import stack as stacks
+from pipelines.doctor import GIB, SET_UP, Devices, Engine, Java, Metadata, Snapshot
 from pipelines.errors import MetadataError, RingwayError
 from pipelines.lineage.url import mask, parse
-from pipelines.stack import name as stack_name
+from pipelines.runners.beam import jars
 from pipelines.workspace import REPOSITORY, Workspace
 
 PACKAGES = (
@@ -45,6 +47,9 @@ import json, tensorflow as tf
 names = [device.name for device in tf.config.list_physical_devices()]
 print("\\n" + json.dumps([name.removeprefix("/physical_device:") for name in names]))
 """
+FLINK_URL = "http://localhost:8081"  # Flink's own default, and that of the profile `flink`
+_ENGINE_TIMEOUT_SEC = 1.0
+_JAVA_TIMEOUT_SEC = 10.0
 # How a server says that the database itself is missing, which a run would make.
 _NO_DATABASE = re.compile(r"Unknown database|database \S+ does not exist")
 
@@ -74,13 +79,15 @@ def take_snapshot(
         free_disk_gib=shutil.disk_usage(place).free / GIB,
         devices=ask_tensorflow(timeout_sec=devices_timeout_sec),
         metadata=ask_metadata(workspace.metadata_url),
+        java=ask_java(),
+        engines=engines(os.environ) if stack in stacks.NAMES else (),
     )
 
 
 def installed_stack() -> str | None:
     """Returns the installed stack, or None."""
     try:
-        return stack_name()
+        return stacks.name()
     except RingwayError:
         return None
 
@@ -182,3 +189,49 @@ def ask_metadata(url: str) -> Metadata:
         absent = _NO_DATABASE.search(str(error)) is not None
         return Metadata(url=masked, error=str(error), remedy=error.remedy, absent=absent)
     return Metadata(url=masked, reachable=True)
+
+
+def ask_java() -> Java:
+    """Returns the Java that is first on the path, and whether Maven is there."""
+    maven = shutil.which("mvn") is not None
+    try:
+        told = subprocess.run(
+            ["java", "-version"],
+            capture_output=True,
+            text=True,
+            timeout=_JAVA_TIMEOUT_SEC,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return Java(maven=maven)
+    found = re.search(r'version "([^"]+)"', told.stderr + told.stdout)
+    return Java(version=found[1] if found else "", maven=maven)
+
+
+def engines(environment: Mapping[str, str], flink_url: str = FLINK_URL) -> tuple[Engine, ...]:
+    """Returns how the engines stand that Beam can run on besides its own.
+
+    Args:
+        environment: Environment variables; they tell where job servers are kept.
+        flink_url: Where a Flink would answer.
+    """
+    found = {name: jars.find(name, environment) for name in jars.ENGINES}
+    return tuple(
+        Engine(
+            name=name,
+            job_server=jar,
+            fetch=jars.fetch_command(name, environment),
+            supported=jars.flink_release(jar) if jar else "",
+            cluster=_flink_release(flink_url) if name == "flink" else "",
+        )
+        for name, jar in found.items()
+    )
+
+
+def _flink_release(url: str) -> str:
+    try:
+        with urllib.request.urlopen(f"{url}/overview", timeout=_ENGINE_TIMEOUT_SEC) as answer:
+            release = json.load(answer).get("flink-version", "")
+    except (OSError, ValueError, AttributeError):
+        return ""  # nobody, or somebody else's server
+    return f"{release}"

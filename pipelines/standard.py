@@ -55,6 +55,8 @@ from components.serving_validator import ServingValidator
 from pipelines import example_splits
 from pipelines.config import PipelineConfig, to_dict
 from pipelines.lineage.store import connection_config
+from pipelines.runners.beam import facts as beam
+from pipelines.runners.kubeflow.settings import Parameter, Target
 from pipelines.workspace import Workspace
 from serving import clock
 
@@ -173,7 +175,29 @@ def create_pipeline(
         ],
         enable_cache=True,
         metadata_connection_config=connection_config(workspace.metadata_url),
-        beam_pipeline_args=list(config.beam_args),
+        beam_pipeline_args=beam.args(config),
+    )
+
+
+def parameters(config: PipelineConfig) -> tuple[Parameter, ...]:
+    """Returns what of a configuration can be chosen anew for each run on a cluster.
+
+    Each is a field of the configuration, by its name.
+    """
+    nodes = ("Trainer", "Tuner")
+    reused = Target(node="Tuner", property="custom_config", path=("reuse_key",), mixes=True)
+    return tuple(
+        Parameter(
+            name=name,
+            type="int",
+            default=getattr(config, name),
+            targets=(
+                *(Target(node=node, property="custom_config", path=(name,)) for node in nodes),
+                # A search under another seed is another search; see `search_fingerprint`.
+                *((reused,) if name == "seed" else ()),
+            ),
+        )
+        for name in ("epochs", "batch_size", "seed")
     )
 
 

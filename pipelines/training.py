@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from components.data_quality_validator import clock as quality_clock
 from pipelines import config as configuration
@@ -19,6 +20,7 @@ from pipelines import data_folder, preflight, stack
 from pipelines.config import PipelineConfig
 from pipelines.preflight import DataFolder
 from pipelines.rollout import plans as rollout_plans
+from pipelines.runners.beam import facts as beam
 from pipelines.runners.local import runner, unchanged
 from pipelines.runners.local.code_version import CodeVersions
 from pipelines.runners.local.report import Progress, RunReport
@@ -71,7 +73,7 @@ class Training:
         )
         return runner.run(
             self.config.name,
-            lambda: importlib.import_module(self.module).create_pipeline(self.config, workspace),
+            lambda: self._pipeline(workspace, progress),
             workspace,
             options=options,
             identity=lambda: self.identity(now()),
@@ -79,10 +81,18 @@ class Training:
             now=now,
         )
 
+    def _pipeline(self, workspace: Workspace, progress: Progress) -> Any:
+        chosen = beam.choice(self.config)
+        progress.note(f"Beam: {chosen.because}")
+        module = importlib.import_module(self.module)
+        return module.create_pipeline(beam.settled(self.config, chosen), workspace)
+
     def identity(self, now_sec: float) -> unchanged.Identity:
         """Returns what the result of a run depends on, `now_sec` among it where rules count age."""
         code = CodeVersions([REPOSITORY])
         settings = configuration.to_dict(self.config)
+        for key in ("beam", "beam_args"):  # where something is computed does not change it
+            del settings[key]
         hour = quality_clock.hour_asked_for(Path(self.config.quality_path), now_sec)
         return unchanged.Identity(
             config=json.dumps(settings, sort_keys=True),

@@ -29,9 +29,11 @@ VERBS = {
     "serve": "serve a pushed model; tune batching",
     "skew": "is what is served what was trained on?",
     "status": "show which versions are served",
+    "submit": "run a pipeline on a cluster, once or by a schedule",
     "watch": "keep a model alive: judge, retrain, roll out, roll back",
     "why": "say why a node ran or was cached",
 }
+OURS = ("components", "pipelines", "schemas", "serving")
 
 
 class _Verbs(click.Group):
@@ -41,7 +43,16 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        command: click.Command = importlib.import_module(f"pipelines.cli.{cmd_name}").command
+        try:
+            command: click.Command = importlib.import_module(f"pipelines.cli.{cmd_name}").command
+        except ModuleNotFoundError as error:
+            package = (error.name or "").partition(".")[0]
+            if package in OURS:
+                raise
+            raise RingwayError(
+                f"`ringway {cmd_name}` needs {package}, which is not installed here.",
+                remedy="Use a workspace that `make run` set up, or the image ringway-pipeline.",
+            ) from error
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:

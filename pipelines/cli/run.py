@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -20,6 +21,7 @@ from pipelines.config import PipelineConfig
 from pipelines.errors import UsageError
 from pipelines.lineage import keys
 from pipelines.lineage.keys import RunState
+from pipelines.runners.beam import profiles
 from pipelines.runners.local import runner
 from pipelines.workspace import Workspace
 from serving import clock
@@ -36,6 +38,9 @@ Examples:
   ringway run flights --span-range 5:12
   ringway run taxi --only Evaluator --force
   ringway run taxi --resume
+  ringway run flights --beam direct,processes=4
+  ringway run flights --beam flink,master=localhost:8081
+  ringway run flights --beam cluster --config my.toml --dry-run
 """,
 )
 @click.argument("pipeline")
@@ -48,12 +53,19 @@ Examples:
     metavar="SPANS",
     help="Spans of data: 8 for the last eight, 5:12 for those from 5 to 12.",
 )
+@click.option(
+    "--beam",
+    metavar="PROFILE",
+    help="Where Beam runs: direct, flink, spark, dataflow or a profile of --config; "
+    "NAME,FIELD=VALUE,… changes some of it.",
+)
 @click.option("--from", "from_nodes", multiple=True, metavar="NODE", help="Start at this node.")
 @click.option("--to", "to_nodes", multiple=True, metavar="NODE", help="End at this node.")
 @click.option("--only", multiple=True, metavar="NODE", help="Run just this node.")
 @click.option("--force", is_flag=True, help="Ignore the cache.")
 @click.option("--tune", is_flag=True, help="Search hyperparameters even if a search is recorded.")
 @click.option("--resume", is_flag=True, help="Go on with the last run, which did not finish.")
+@click.option("--dry-run", is_flag=True, help="Show where Beam would run, and run nothing.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Nodes at the same time [cores].")
 @click.option("--wait", is_flag=True, help="Wait for another run of the pipeline to end.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
@@ -62,12 +74,14 @@ def command(  # noqa: PLR0913  (one per option)
     config_file: Path | None,
     settings: Sequence[str],
     span_range: str | None,
+    beam: str | None,
     from_nodes: Sequence[str],
     to_nodes: Sequence[str],
     only: Sequence[str],
     force: bool,
     tune: bool,
     resume: bool,
+    dry_run: bool,
     jobs: int | None,
     wait: bool,
     form: str,
@@ -89,6 +103,11 @@ def command(  # noqa: PLR0913  (one per option)
     if span_range is not None:
         settings = (*settings, f"span_range={json.dumps(span_range)}")
     asked = configuration.load(base, config_file, settings)
+    if beam is not None:
+        asked = dataclasses.replace(asked, beam=profiles.changed(asked.beam, beam))
+    if dry_run:
+        _show_plan(asked, workspace)
+        return
     ready = training.prepared(pipeline, asked, workspace, _tell)
     options = runner.RunOptions(
         from_nodes=tuple(only or from_nodes),
@@ -112,6 +131,13 @@ def command(  # noqa: PLR0913  (one per option)
 
 def _tell(text: str) -> None:
     click.echo(text, err=True)
+
+
+def _show_plan(asked: PipelineConfig, workspace: Workspace) -> None:
+    from pipelines.runners.beam import plan
+
+    for line in plan.lines(asked, workspace):
+        click.echo(line)
 
 
 def _unfinished(base: PipelineConfig, workspace: Workspace) -> tuple[str, PipelineConfig]:

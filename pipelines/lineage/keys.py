@@ -15,10 +15,12 @@ RUN_CONFIG = "ringway_config"  # JSON of the pipeline's configuration
 RUN_STACK = "ringway_stack"  # "tfx-1.16" or "tfx-1.21"
 RUN_ROOT = "ringway_root"  # folder of the pipeline's artifacts; absent where nothing was executed
 RUN_NODES = "ringway_nodes"  # JSON {node id: state} of the nodes as they ended
+RUN_ENGINE = "ringway_engine"  # "kubeflow"; absent where one process ran all nodes
 
 # On executions.
 CODE = "ringway_code"  # JSON {module name: first 12 hex digits of its sha256}
 METRICS = "ringway_metrics"  # JSON {slice name: {metric name: value}}; on executions of Evaluator
+NODE_REPORT = "ringway_report"  # JSON of a NodeRecord; on a cluster, where nobody else keeps it
 FORCED = "ringway_forced"  # int 1 when the node ran although its cache would have served
 
 # TFX's own names.

@@ -18,6 +18,7 @@ from pipelines import config
 from pipelines.config import PipelineConfig
 from pipelines.config_parts import EvaluationConfig, TunerConfig
 from pipelines.errors import UsageError
+from pipelines.runners.beam.profiles import BeamConfig
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -68,7 +69,8 @@ configs = st.builds(
         slices=slices.map(tuple),
     ),
     fail_on=st.sampled_from(["error", "warning", "never"]),
-    beam_args=st.lists(text, max_size=3).map(tuple),
+    beam=st.builds(BeamConfig, profile=st.sampled_from(["direct", "flink", "spark", "dataflow"])),
+    beam_args=st.lists(text.map("--x{}".format), max_size=3).map(tuple),
     learning_rate=st.none() | st.floats(allow_nan=False, allow_infinity=False),
 )
 

@@ -9,7 +9,17 @@ import pytest
 from click.testing import CliRunner
 
 from pipelines.cli.doctor import command, text
-from pipelines.doctor import Devices, Finding, Level, Metadata, Snapshot, examine, healthy
+from pipelines.doctor import (
+    Devices,
+    Engine,
+    Finding,
+    Java,
+    Level,
+    Metadata,
+    Snapshot,
+    examine,
+    healthy,
+)
 
 WELL = Snapshot(
     stack="tfx-1.16",
@@ -24,7 +34,17 @@ WELL = Snapshot(
     free_disk_gib=100.0,
     devices=Devices(names=("CPU:0",)),
     metadata=Metadata(url="sqlite:///metadata.sqlite", reachable=True),
+    java=Java(version="17.0.15", maven=True),
+    engines=(
+        Engine(
+            name="flink",
+            job_server=Path("/jars/beam-runners-flink-1.19-job-server-2.61.0.jar"),
+            fetch="mvn copy",
+            supported="1.19",
+        ),
+    ),
 )
+FLINK = WELL.engines[0]
 GPU_UNSEEN = Devices(names=("CPU:0",), nvidia=True)
 GPU_SEEN = Devices(names=("CPU:0", "GPU:0"), nvidia=True)
 
@@ -81,6 +101,33 @@ def test_a_machine_in_order_has_nothing_to_mend() -> None:
             "Ask the admin.",
         ),
         ("metadata", {"metadata": Metadata(url="sqlite:///x", absent=True)}, Level.OK, ""),
+        ("java", {"java": Java()}, Level.NOTE, "default-jre-headless"),
+        ("java", {"java": Java(version="1.8.0_402")}, Level.NOTE, "default-jre-headless"),
+        ("java", {"java": Java(version="21")}, Level.OK, ""),
+        (
+            "beam on flink",
+            {"engines": (dataclasses.replace(FLINK, job_server=None),)},
+            Level.NOTE,
+            "python3 setup/beam_jars.py, or mvn copy",
+        ),
+        (
+            "beam on flink",
+            {"engines": (dataclasses.replace(FLINK, job_server=None),), "java": Java()},
+            Level.NOTE,
+            "apt-get install maven",
+        ),
+        (
+            "beam on flink",
+            {"engines": (dataclasses.replace(FLINK, cluster="1.18.1"),)},
+            Level.NOTE,
+            "Let flink 1.19 run",
+        ),
+        (
+            "beam on flink",
+            {"engines": (dataclasses.replace(FLINK, cluster="1.19.3"),)},
+            Level.OK,
+            "",
+        ),
     ],
 )
 def test_each_shortfall_has_its_level_and_remedy(

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import http.server
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pipelines import machine
+from pipelines.doctor import Java
 from pipelines.lineage.store import open_store
 from pipelines.workspace import Workspace
 
@@ -89,3 +93,50 @@ def test_a_snapshot_makes_nothing(tmp_path: Path) -> None:
     assert snapshot.root_writable
     assert snapshot.metadata.absent
     assert not root.exists()
+
+
+@pytest.fixture
+def flink() -> Iterator[str]:
+    """The address of a server that tells of itself what Flink's REST endpoint does."""
+
+    class Overview(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/overview" else 404)
+            self.end_headers()
+            self.wfile.write(b'{"taskmanagers": 1, "flink-version": "1.19.3"}')
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Overview)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_engines_are_told_with_their_job_servers_and_clusters(tmp_path: Path, flink: str) -> None:
+    jar = tmp_path / "jars" / "beam-runners-flink-1.19-parts-2.62.0" / "job-server.jar"
+    jar.parent.mkdir(parents=True)
+    jar.touch()
+    environment = {"RINGWAY_CACHE": str(tmp_path), "HOME": str(tmp_path)}
+    found, spark = machine.engines(environment, flink)
+    assert (found.job_server, found.supported, found.cluster) == (jar, "1.19", "1.19.3")
+    assert (spark.job_server, spark.cluster) == (None, "")
+    assert str(tmp_path / "jars") in spark.fetch
+
+
+def test_a_cluster_that_is_not_there_is_none(tmp_path: Path) -> None:
+    found, _ = machine.engines({"HOME": str(tmp_path)}, "http://127.0.0.1:1")
+    assert found.cluster == ""
+
+
+def test_a_java_that_is_not_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert machine.ask_java() == Java()
+    java = tmp_path / "java"
+    java.write_text("#!/bin/sh\necho 'openjdk version \"21.0.2\" 2024-01-16' >&2\n")
+    java.chmod(0o755)
+    (tmp_path / "mvn").write_text("#!/bin/sh\n")
+    (tmp_path / "mvn").chmod(0o755)
+    assert machine.ask_java() == Java(version="21.0.2", maven=True)

@@ -15,9 +15,12 @@ import ast
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from pipelines.workspace import REPOSITORY
 
 _IMPORT_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
@@ -106,6 +109,11 @@ class CodeVersions:
             tree = ast.parse(file.read_bytes(), filename=str(file))
             self._imports[file] = tuple(_imported_names(tree, package))
         return self._imports[file]
+
+
+def code_of_this_process() -> CodeVersions:
+    """Returns what hashes the code that this process would import, the workspace's first."""
+    return CodeVersions([REPOSITORY, *source_roots(sys.path, (sys.prefix, sys.base_prefix))])
 
 
 def _imported_names(tree: ast.Module, package: str) -> Iterator[str]:

@@ -309,6 +309,7 @@ class PipelineExecution:
 
     def _append_log(self, node_id: str, text: str) -> None:
         path = self._launcher.log_path(node_id)
+        assert path is not None
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as file:
             file.write(text)

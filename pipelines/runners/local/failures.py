@@ -36,6 +36,21 @@ _REMEDIES = (
         re.compile(r"killed by signal 9", re.IGNORECASE),
         "The worker was killed, most often for lack of memory: free some, or set --jobs 1.",
     ),
+    (
+        re.compile(r"Insufficient number of network buffers"),
+        "Give Flink's task managers more of them: taskmanager.memory.network.min and .max 256m, "
+        "and taskmanager.network.sort-shuffle.min-buffers 64.",
+    ),
+    (
+        re.compile(r"Only one SparkContext"),
+        "A job server of Spark's takes one node at a time: set --jobs 1, or leave job_endpoint "
+        "out of the profile, and each node starts its own.",
+    ),
+    (
+        re.compile(r"NoResourceAvailableException|Could not acquire the minimum required resource"),
+        "Give Flink more task slots: as many as the profile's parallelism for each node that runs "
+        "at once, or set --jobs 1.",
+    ),
 )
 
 

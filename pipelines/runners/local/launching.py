@@ -13,7 +13,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import data_types_utils, metadata
@@ -37,12 +37,20 @@ from tfx.types import artifact_utils
 from pipelines.errors import RingwayError
 from pipelines.lineage import keys
 from pipelines.lineage.store import connection_config, open_store
+from pipelines.runners.beam import executor_specs
 from pipelines.runners.local.code_version import CodeVersions
 from pipelines.runners.local.schedule import NodeState
-from pipelines.runners.local.worker import Task, Workers
+from pipelines.runners.local.worker import Task
 
 _EXECUTION = metadata_store_pb2.Execution
 _STATES = {_EXECUTION.COMPLETE: NodeState.RAN, _EXECUTION.CACHED: NodeState.CACHED}
+
+
+class Runs(Protocol):
+    """What runs executors: `Workers`, or something around them."""
+
+    def run(self, task: Task) -> bytes:
+        """Runs a task and returns the serialized `ExecutorOutput`."""
 
 
 class SharedMetadata(metadata.Metadata):
@@ -85,10 +93,11 @@ class _WorkerOperator(base_executor_operator.BaseExecutorOperator):
         executor_spec: Any,
         platform_config: Any = None,
         *,
-        workers: Workers,
-        log_path: Path,
+        original: Any,
+        workers: Runs,
+        log_path: Path | None,
     ) -> None:
-        super().__init__(executor_spec, platform_config)
+        super().__init__(executor_specs.with_flags(executor_spec, original), platform_config)
         self._workers = workers
         self._log_path = log_path
 
@@ -115,8 +124,8 @@ class NodeLauncher:
         pipeline: pipeline_pb2.Pipeline,
         deployment: local_deployment_config_pb2.LocalDeploymentConfig,
         handle: SharedMetadata,
-        workers: Workers,
-        log_root: Path,
+        workers: Runs,
+        log_root: Path | None,
         *,
         fresh: frozenset[str],
     ) -> None:
@@ -127,7 +136,8 @@ class NodeLauncher:
             deployment: Its executors.
             handle: ML Metadata.
             workers: Where executors run.
-            log_root: The folder of the nodes' log files.
+            log_root: The folder of the nodes' log files; None where executors print to where this
+                process prints.
             fresh: Ids of nodes whose recorded results must not be reused.
         """
         self._pipeline = pipeline
@@ -137,9 +147,9 @@ class NodeLauncher:
         self._log_root = log_root
         self._fresh = fresh
 
-    def log_path(self, node_id: str) -> Path:
-        """Returns the node's log file."""
-        return self._log_root / f"{node_id}.log"
+    def log_path(self, node_id: str) -> Path | None:
+        """Returns the node's log file, where it has one of its own."""
+        return self._log_root / f"{node_id}.log" if self._log_root else None
 
     def launch(self, node: pipeline_pb2.PipelineNode) -> tuple[NodeState, int | None]:
         """Runs a node, takes its result from the cache, or reuses a recorded one.
@@ -157,15 +167,16 @@ class NodeLauncher:
             execution_id = self._reuse(node, key)
             if execution_id is not None:
                 return NodeState.REUSED, execution_id
+        spec = runner_utils.extract_executor_spec(self._deployment, node_id)
         operator = functools.partial(
-            _WorkerOperator, workers=self._workers, log_path=self.log_path(node_id)
+            _WorkerOperator, original=spec, workers=self._workers, log_path=self.log_path(node_id)
         )
         info = launcher.Launcher(
             pipeline_node=node,
             mlmd_connection=self._handle,
             pipeline_info=self._pipeline.pipeline_info,
             pipeline_runtime_spec=self._pipeline.runtime_spec,
-            executor_spec=runner_utils.extract_executor_spec(self._deployment, node_id),
+            executor_spec=executor_specs.without_flags(spec),
             custom_driver_spec=runner_utils.extract_custom_driver_spec(self._deployment, node_id),
             custom_executor_operators={
                 executable_spec_pb2.PythonClassExecutableSpec: operator,

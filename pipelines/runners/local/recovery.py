@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import ml_metadata
@@ -22,7 +23,7 @@ from serving.rollout.errors import RolloutError
 from serving.rollout.order import Order
 
 _EXECUTION = metadata_store_pb2.Execution
-_UNFINISHED = (_EXECUTION.NEW, _EXECUTION.RUNNING)
+UNFINISHED = (_EXECUTION.NEW, _EXECUTION.RUNNING)
 _PUSHERS = (
     "components.rollout_pusher.component.RolloutPusher",
     "tfx.components.pusher.component.Pusher",
@@ -43,9 +44,33 @@ def recover(store: ml_metadata.MetadataStore, pipeline: str) -> list[str]:
     context = store.get_context_by_type_and_name(keys.PIPELINE_CONTEXT, pipeline)
     if context is None:
         return []
-    done = []
     executions = store.get_executions_by_context(context.id)
-    unfinished = [e for e in executions if e.last_known_state in _UNFINISHED]
+    unfinished = [
+        execution
+        for execution in executions
+        if execution.last_known_state in UNFINISHED and not _runs_elsewhere(store, execution)
+    ]
+    done = fail(store, pipeline, unfinished)
+    _close_runs(store, pipeline)
+    return done
+
+
+def fail(
+    store: ml_metadata.MetadataStore,
+    pipeline: str,
+    unfinished: Sequence[metadata_store_pb2.Execution],
+) -> list[str]:
+    """Records executions that were killed as failed, and removes what they left.
+
+    Args:
+        store: ML Metadata.
+        pipeline: The pipeline's name.
+        unfinished: Its executions that are marked as running and are not; changed in place.
+
+    Returns:
+        What was done, one sentence each.
+    """
+    done = []
     for execution in unfinished:
         execution.last_known_state = _EXECUTION.FAILED
         node_id, root = _place(store, pipeline, execution)
@@ -56,7 +81,6 @@ def recover(store: ml_metadata.MetadataStore, pipeline: str) -> list[str]:
             done.extend(_set_aside_half_pushed(store, pipeline, execution))
     if unfinished:
         store.put_executions(unfinished)
-    _close_runs(store, pipeline)
     return done
 
 
@@ -79,6 +103,17 @@ def _place(
         elif context.type == keys.RUN_CONTEXT:
             root = context.custom_properties[keys.RUN_ROOT].string_value
     return node_id, root
+
+
+def _runs_elsewhere(
+    store: ml_metadata.MetadataStore, execution: metadata_store_pb2.Execution
+) -> bool:
+    # This machine's lock says nothing about runs on a cluster: their tasks see to themselves.
+    return any(
+        keys.RUN_ENGINE in context.custom_properties
+        for context in store.get_contexts_by_execution(execution.id)
+        if context.type == keys.RUN_CONTEXT
+    )
 
 
 def _leftovers(node_root: Path, execution_id: int) -> list[Path]:
@@ -147,7 +182,8 @@ def _close_runs(store: ml_metadata.MetadataStore, pipeline: str) -> None:
     for run in store.get_contexts_by_type(keys.RUN_CONTEXT):
         state = run.custom_properties[keys.RUN_STATE].string_value
         owner = run.custom_properties[keys.RUN_PIPELINE].string_value
-        if state == RunState.RUNNING and owner == pipeline:
+        elsewhere = keys.RUN_ENGINE in run.custom_properties
+        if state == RunState.RUNNING and owner == pipeline and not elsewhere:
             run.custom_properties[keys.RUN_STATE].string_value = RunState.FAILED
             run.custom_properties[keys.RUN_REASON].string_value = "the run was killed"
             run.custom_properties[keys.RUN_NODES].string_value = "{}"

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import os
-import sys
 import time
 import traceback
 import uuid
@@ -25,14 +23,14 @@ from pipelines.errors import RingwayError
 from pipelines.lineage import keys
 from pipelines.lineage.keys import RunState
 from pipelines.lineage.store import open_store
-from pipelines.runners.local import lock, recovery, unchanged
-from pipelines.runners.local.code_version import CodeVersions, source_roots
+from pipelines.runners.local import lock, recovery, run_record, unchanged
+from pipelines.runners.local.code_version import code_of_this_process
 from pipelines.runners.local.report import NodeReport, Progress, RunReport, Silent
 from pipelines.runners.local.run_ids import run_id as make_run_id
 from pipelines.runners.local.schedule import NodeState
 from pipelines.runners.local.unchanged import Identity, Witness
 from pipelines.runners.local.worker import Workers
-from pipelines.workspace import REPOSITORY, Workspace
+from pipelines.workspace import Workspace
 
 if TYPE_CHECKING:
     from tfx.orchestration.pipeline import Pipeline
@@ -203,7 +201,7 @@ class _Run:
             make_pipeline(),
             self._run_id,
             selection=selection,
-            code=CodeVersions([REPOSITORY, *source_roots(sys.path, (sys.prefix, sys.base_prefix))]),
+            code=code_of_this_process(),
             stack=stack.tfx_version(),
         )
         self._open(handle, compiled.runtime_spec.pipeline_root.field_value.string_value)
@@ -241,43 +239,32 @@ class _Run:
 
     def _opening(self) -> dict[str, Any]:
         return {
-            keys.RUN_PIPELINE: self._name,
-            keys.RUN_STATE: RunState.RUNNING,
-            keys.RUN_REASON: "",
-            keys.RUN_STARTED: self._started,
-            keys.RUN_TRIGGER: self._options.trigger,
-            keys.RUN_CONFIG: json.dumps(self._options.config, sort_keys=True),
-            keys.RUN_STACK: stack.name(),
+            **run_record.opening(
+                self._name,
+                started_sec=self._started,
+                trigger=self._options.trigger,
+                config=self._options.config,
+            ),
             **self._options.properties,
         }
 
     def _open(self, handle: Any, root: str) -> None:
-        from tfx.orchestration.portable.mlmd import context_lib
-
         with handle as m:
-            run = context_lib.register_context_if_not_exists(
-                metadata_handle=m, context_type_name=keys.RUN_CONTEXT, context_name=self._run_id
-            )
-            unchanged.set_properties(run, {**self._opening(), keys.RUN_ROOT: root})
-            m.store.put_contexts([run])
+            opening = {**self._opening(), keys.RUN_ROOT: root}
+            run_record.open_run(m.store, self._run_id, opening)
 
     def _finish(self, handle: Any, report: RunReport) -> None:
         with handle as m:
             self._close(m.store, report)
 
     def _close(self, store: ml_metadata.MetadataStore, report: RunReport) -> None:
-        run = store.get_context_by_type_and_name(keys.RUN_CONTEXT, self._run_id)
-        nodes = {node.id: str(node.state) for node in report.nodes}
-        unchanged.set_properties(
-            run,
-            {
-                keys.RUN_STATE: report.outcome.state,
-                keys.RUN_REASON: report.outcome.reason,
-                keys.RUN_FINISHED: self._now(),
-                keys.RUN_NODES: json.dumps(nodes),
-            },
+        run_record.close_run(
+            store,
+            self._run_id,
+            report.outcome,
+            nodes={node.id: str(node.state) for node in report.nodes},
+            finished_sec=self._now(),
         )
-        store.put_contexts([run])
         self._progress.end(report)
 
     def _report(

@@ -7,6 +7,7 @@ parent. `Workers` is the parent's side.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import dataclasses
 import gc
@@ -20,6 +21,8 @@ import traceback
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
+
+import psutil
 
 from pipelines.errors import RingwayError
 from pipelines.lineage import keys
@@ -44,14 +47,15 @@ class Task:
         spec_type: `PythonClassExecutableSpec` or `BeamExecutableSpec`.
         spec: The executor's spec.
         invocation: The `ExecutionInvocation`: inputs, outputs and parameters.
-        log_path: The file that takes everything the executor prints.
+        log_path: The file that takes everything the executor prints; None for where this process
+            prints.
     """
 
     node_id: str
     spec_type: str
     spec: bytes
     invocation: bytes
-    log_path: Path
+    log_path: Path | None
 
 
 class WorkerError(Exception):
@@ -146,13 +150,15 @@ def _kill_group(pid: int | None, number: signal.Signals) -> None:
             os.kill(pid, number)
 
 
-def _death(exit_code: int | None, log_path: Path) -> Failure:
+def _death(exit_code: int | None, log_path: Path | None) -> Failure:
     if exit_code is not None and exit_code < 0:
         message = f"the worker was killed by signal {-exit_code}"
     else:
         message = f"the worker ended with exit code {exit_code} and no result"
     return Failure(
-        error="WorkerDied", message=message, remedy=remedy_for(message) or f"See {log_path}."
+        error="WorkerDied",
+        message=message,
+        remedy=remedy_for(message) or f"See {log_path or 'the log'}.",
     )
 
 
@@ -162,13 +168,15 @@ def _main(sender: Connection, task: Task) -> None:
     _die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _redirect_output(task.log_path)
+    if task.log_path is not None:
+        _redirect_output(task.log_path)
+    atexit._clear()  # what the fork server's imports left there is the fork server's
     # TFX hands the command line's arguments on to executors; those of `ringway` are not for them.
     sys.argv = sys.argv[:1]
     # What was imported stays: looking through it at every collection costs Tuner seconds.
     gc.freeze()
     try:
-        result: bytes | Failure = _execute(task)
+        result: bytes | Failure = execute(task)
     except BaseException as error:  # noqa: BLE001  (whatever it is, the parent must hear)
         result = describe(error, traceback.format_exc())
     # First the answer, then the log: where the disk is full, the log is what fails.
@@ -178,9 +186,22 @@ def _main(sender: Connection, task: Task) -> None:
             print(result.trace, file=sys.stderr)
         sys.stdout.flush()
         sys.stderr.flush()
+    _end_helpers()
 
 
-def _execute(task: Task) -> bytes:
+def _end_helpers() -> None:
+    # Beam ends its job server, and removes what it stored, when the process ends, of which
+    # multiprocessing tells nobody. Whatever else an executor started ends with it.
+    atexit._run_exitfuncs()
+    children = psutil.Process().children(recursive=True)
+    for child in children:
+        with contextlib.suppress(psutil.Error):
+            child.kill()
+    psutil.wait_procs(children, _STOP_GRACE_SEC)
+
+
+def execute(task: Task) -> bytes:
+    """Runs a task in this process and returns the serialized `ExecutorOutput`."""
     from tfx.orchestration.portable import (
         beam_executor_operator,
         data_types,

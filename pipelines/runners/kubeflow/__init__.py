@@ -1,0 +1,1 @@
+"""Pipelines on Kubeflow: `compiler` makes what is submitted, `task` is what its containers run."""
