@@ -14,6 +14,7 @@ from typing import Iterable, Iterator, Mapping
 PACKAGES = (
     "ca-certificates",
     "curl",
+    "default-jre-headless",
     "git",
     "kubernetes-client",
     "make",

@@ -267,13 +267,17 @@ def enter(root: Path, command: list[str]) -> int:
 
 
 def inner_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Returns the environment inside: a plain one, and how to reach a package index."""
+    """Returns the environment inside: a plain one, how to reach a package index, Beam's jars."""
+    cache = Path(environment.get("RINGWAY_CACHE") or Path.home() / ".cache" / "ringway")
+    jars = cache / "jars"
+    folders = [*folders_named(environment), *([jars] if jars.is_dir() else [])]
     return {
         **passed_on(environment),
         "HOME": str(Path.home()),
         "LANG": "C.UTF-8",
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "RINGWAY_BIND": " ".join(str(folder) for folder in folders_named(environment)),
+        "RINGWAY_BIND": " ".join(str(folder) for folder in folders),
+        "RINGWAY_CACHE": str(cache),
     }
 
 

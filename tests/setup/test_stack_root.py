@@ -75,6 +75,15 @@ def test_inside_only_the_way_to_an_index_is_known_from_outside() -> None:
     assert "RINGWAY_HOME" not in inside
 
 
+def test_beams_jars_are_seen_inside(tmp_path: Path) -> None:
+    outside = {"RINGWAY_CACHE": str(tmp_path)}
+    assert stack_root.inner_environment(outside)["RINGWAY_BIND"] == ""
+    (tmp_path / "jars").mkdir()
+    inside = stack_root.inner_environment(outside)
+    assert inside["RINGWAY_BIND"] == str(tmp_path / "jars")
+    assert inside["RINGWAY_CACHE"] == str(tmp_path)
+
+
 def test_a_failed_git_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SetupError, match=r"git ls-files failed in .*; see above"):
         stack_root.run_git(tmp_path / "missing", "ls-files")
