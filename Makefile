@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test replay venv lock protos lint format build test-stack clean
+.PHONY: help run test replay venv lock protos lint format build images test-stack clean
 
 # The Python of .venv where there is one; else the first that starts and can make a virtual
 # environment (a pyenv shim exists for each version, but not each of them starts); else the one whose
@@ -13,6 +13,10 @@ VENV := .venv/bin
 # More arguments for the command behind a target: make run ARGS=--tune
 ARGS ?=
 STACK ?= tfx-1.21
+# Of images: what their names begin with, their tag (the version), and the image they are built on.
+IMAGE ?= ringway
+TAG ?=
+BASE ?=
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -48,6 +52,9 @@ format: venv ## Format the code and mend what can be mended
 
 build: venv ## Build the package into dist/
 	@$(VENV)/python -m build --no-isolation --outdir dist .
+
+images: ## Build the images of pipelines and of the server, with Docker or buildah
+	@$(PYTHON) setup/images.py --image "$(IMAGE)" --tag "$(TAG)" --base "$(BASE)" $(ARGS)
 
 test-stack: ## Run the tests on a stack of your choice: make test-stack STACK=tfx-1.21
 	@$(PYTHON) setup/stack_root.py $(STACK) $(ARGS)

@@ -1,4 +1,4 @@
-"""The two locks: complete, and true to what stands in for packages without wheels."""
+"""The locks: complete, and true to what stands in for packages without wheels."""
 
 from __future__ import annotations
 
@@ -8,16 +8,34 @@ from pathlib import Path
 import farmhash
 import pytest
 
+from setup.locks import IMAGE_STACK, IMAGES, image_arguments
 from setup.stack_choice import STACKS, Stack
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 stacks = pytest.mark.parametrize("stack", STACKS, ids=lambda stack: stack.name)
+images = pytest.mark.parametrize("image", IMAGES)
+# Without kernels for a GPU it is the same release under another name.
+OTHER_NAMES = {"tensorflow-cpu": "tensorflow"}
 
 
 def requirements(stack: Stack) -> list[str]:
-    text = (REPOSITORY / stack.lock).read_text().replace("\\\n", " ")
+    return locked(REPOSITORY / stack.lock)
+
+
+def locked(lock: Path) -> list[str]:
+    text = lock.read_text().replace("\\\n", " ")
     return [line for line in text.splitlines() if re.match(r"[a-z0-9]", line)]
+
+
+def pins(lines: list[str]) -> dict[str, str]:
+    return dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", "\n".join(lines), re.MULTILINE))
+
+
+def named(name: str) -> set[str]:
+    """Names in a file of requirements, up to what only development needs."""
+    text = (REPOSITORY / "requirements" / f"{name}.in").read_text().partition("# Development.")[0]
+    return set(re.findall(r"^([a-z0-9][a-z0-9-]+(?:\[[a-z0-9]+\])?)", text, re.MULTILINE))
 
 
 @stacks
@@ -63,3 +81,40 @@ def test_the_stand_in_for_crcmod_gives_the_values_of_the_standard() -> None:
     assert crc_32c(bytes(32)) == 0x8A9136AA
     assert crc_32c(b"\xff" * 32) == 0x62A8AB43
     assert crc_32c(bytes(range(32))) == 0x46DD794E
+
+
+@images
+def test_an_image_installs_releases_that_the_tests_ran_with(image: str) -> None:
+    of_stack = pins(requirements(IMAGE_STACK))
+    of_image = pins(locked(REPOSITORY / "requirements" / f"{image}.txt"))
+    assert of_image
+    strange = {
+        name: version
+        for name, version in of_image.items()
+        if of_stack.get(OTHER_NAMES.get(name, name)) != version
+    }
+    assert strange == {}
+
+
+@images
+def test_an_image_lock_pins_everything_with_hashes(image: str) -> None:
+    lines = locked(REPOSITORY / "requirements" / f"{image}.txt")
+    assert all(re.match(r"[a-z0-9._-]+==\S+", line) for line in lines)
+    assert all("--hash=sha256:" in line for line in lines)
+
+
+def test_the_pipeline_image_has_all_that_development_does_not_add() -> None:
+    # uv's own pins stay with the stack, which images are built by.
+    assert named("pipeline") == named("base") | named(IMAGE_STACK.name)
+
+
+def test_the_serving_image_has_neither_tfx_nor_beam() -> None:
+    held = set(pins(locked(REPOSITORY / "requirements" / "serving.txt")))
+    assert "tensorflow-cpu" in held
+    assert not {"tfx", "apache-beam", "ml-metadata", "tensorflow-serving-api", "kfp"} & held
+
+
+def test_an_upgrade_leaves_the_images_to_their_stack() -> None:
+    arguments = image_arguments("serving", ["--upgrade", "--upgrade-package=rich", "--verbose"])
+    assert "--verbose" in arguments
+    assert not [argument for argument in arguments if argument.startswith("--upgrade")]

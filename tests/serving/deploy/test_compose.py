@@ -20,7 +20,7 @@ from deploy_manifests import DEPLOY, SERVER_FLAGS, Document, container_of, flags
 
 COMPOSE = DEPLOY / "compose"
 GIVEN = {
-    "RINGWAY_IMAGE": "registry.example/ringway:0.1.0",
+    "RINGWAY_IMAGE": "registry.example/ringway-serving:0.1.0",
     "RINGWAY_MODELS": "/srv/models",
     "RINGWAY_REQUEST_LOG": "/srv/requests",
 }

@@ -241,10 +241,13 @@ def test_the_pod_meets_the_restricted_standard(loop: list[Document]) -> None:
     assert pod["securityContext"] == _front(loop)["spec"]["securityContext"]
 
 
-def test_all_run_one_image_that_is_pinned(loop: list[Document]) -> None:
+def test_front_and_loop_run_the_images_made_for_them_at_one_version(loop: list[Document]) -> None:
     (front,) = _front(loop)["spec"]["containers"]
-    assert _container(loop)["image"] == front["image"]
-    assert front["image"].partition(":")[2] not in {"", "latest"}
+    assert front["image"].partition(":")[0] == "ringway-serving"
+    assert _container(loop)["image"].partition(":")[0] == "ringway-pipeline"
+    tags = {_container(loop)["image"].partition(":")[2], front["image"].partition(":")[2]}
+    assert len(tags) == 1
+    assert not tags & {"", "latest"}
 
 
 def test_nobody_may_call_the_loop(loop: list[Document]) -> None:
