@@ -193,11 +193,11 @@ def problems(snapshot: Snapshot, check: str) -> list[str]:
 
 
 def test_a_path_of_this_machine_is_found_in_any_argument() -> None:
-    folders = ("/home/me/ringway",)
+    folders = ("/srv/me/ringway",)
     for argument, expected in (
-        ("--rules=/home/me/ringway/schemas/x.toml", 1),
-        ("/home/me/ringway-2/x", 0),
-        ("/mnt/home/me/ringway/x", 0),
+        ("--rules=/srv/me/ringway/schemas/x.toml", 1),
+        ("/srv/me/ringway-2/x", 0),
+        ("/mnt/srv/me/ringway/x", 0),
     ):
         snapshot = dataclasses.replace(SOUND, compiled=pipeline([argument]), local_folders=folders)
         assert len(problems(snapshot, "local paths")) == expected

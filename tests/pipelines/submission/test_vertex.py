@@ -64,9 +64,9 @@ def test_where_it_goes_is_checked(job: dict[str, Any], change: dict[str, Any], w
     [
         ("/gcs/bucket/data", True),
         ("/opt/ringway/schemas/taxi/schema.pbtxt", True),
-        ("/home/me/schema.pbtxt", False),
-        ('{"rules": "/home/me/rules.toml"}', False),
-        ("--model_dir=/home/me/model", False),
+        ("/srv/me/schema.pbtxt", False),
+        ('{"rules": "/srv/me/rules.toml"}', False),
+        ("--model_dir=/srv/me/model", False),
     ],
 )
 def test_paths_that_no_machine_of_vertex_has_are_told(

@@ -27,7 +27,7 @@ pathlib.Path(os.environ["TMPDIR"], "variables.json").write_text(json.dumps(dict(
 
 
 @dsl.container_component
-def write(number: int, text: str, out: dsl.OutputPath(int), page: dsl.Output[dsl.Markdown]):
+def write(number: int, text: str, out: dsl.OutputPath(int), page: dsl.Output[dsl.Markdown]):  # type: ignore[valid-type]
     return dsl.ContainerSpec(
         image="i:1",
         command=["python", "-c", WRITE],
@@ -53,7 +53,7 @@ def tell(status: dsl.PipelineTaskFinalStatus):
 
 
 @dsl.container_component
-def forgets(out: dsl.OutputPath(str)):
+def forgets(out: dsl.OutputPath(str)):  # type: ignore[valid-type]
     return dsl.ContainerSpec(image="i:1", command=["echo"], args=[out])
 
 
@@ -90,6 +90,12 @@ def of_scripts(*scripts: str, retries: int = 0):
     return pipeline
 
 
+def pod_of(result, task: str) -> Path:
+    log = result.tasks[task].log
+    assert log is not None
+    return log.parent
+
+
 def log(result: harness.RunResult, task: str) -> str:
     found = result.tasks[task].log
     assert found is not None
@@ -108,7 +114,7 @@ def test_parameters_and_artifacts_reach_the_next_task(tmp_path):
 def test_what_a_task_is_told_is_what_kubeflow_tells(tmp_path):
     result = harness.run(compiled(pair, tmp_path), tmp_path / "root")
 
-    pod = result.tasks["write"].log.parent
+    pod = pod_of(result, "write")
     told = json.loads((pod / "tmp" / "told.json").read_text())
     assert told["inputs"]["parameterValues"] == {"number": 3, "text": "hi"}
     artifacts = told["outputs"]["artifacts"]
@@ -134,7 +140,7 @@ def test_logs_are_kept_as_an_artifact(tmp_path):
 def test_a_server_that_publishes_no_logs_tells_of_none(tmp_path):
     result = harness.run(compiled(pair, tmp_path), tmp_path / "root", publish_logs=False)
 
-    told = json.loads((result.tasks["write"].log.parent / "tmp" / "told.json").read_text())
+    told = json.loads((pod_of(result, "write") / "tmp" / "told.json").read_text())
     assert set(told["outputs"]["artifacts"]) == {"page"}
 
 
@@ -143,7 +149,7 @@ def test_a_container_knows_nothing_of_this_machine(tmp_path, monkeypatch):
 
     result = harness.run(compiled(pair, tmp_path), tmp_path / "root", environment={"STORE": "x"})
 
-    pod = result.tasks["write"].log.parent
+    pod = pod_of(result, "write")
     variables = json.loads((pod / "tmp" / "variables.json").read_text())
     assert "ONLY_HERE" not in variables
     assert variables["STORE"] == "x"
@@ -186,7 +192,7 @@ def test_a_placeholder_of_the_driver_stays_in_arguments(tmp_path):
 
     result = harness.run(text, tmp_path / "root")
 
-    told = (result.tasks["write"].log.parent / "tmp" / "told.json").read_text()
+    told = (pod_of(result, "write") / "tmp" / "told.json").read_text()
     assert told == "{{$.pipeline_job_uuid}}"
 
 
@@ -195,7 +201,7 @@ def test_kubernetes_expands_variables_in_arguments(tmp_path):
 
     result = harness.run(text, tmp_path / "root")
 
-    told = (result.tasks["write"].log.parent / "tmp" / "told.json").read_text()
+    told = (pod_of(result, "write") / "tmp" / "told.json").read_text()
     assert told == "pod-write-0 $(UNKNOWN) $5"
 
 

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +33,9 @@ def world(tmp_path: Path) -> "World":
 
 
 @pytest.fixture(autouse=True)
-def arguments(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     # TFX hands on the command line; pytest's is not for executors.
     monkeypatch.setattr(sys, "argv", ["task"])
-    return
 
 
 class World:
