@@ -75,6 +75,5 @@ def test_all_stages_run_and_go_on_where_they_were(tmp_path: Path) -> None:
     # A fifth of the rows, by hash: 240 give or take four standard deviations of 13.9.
     assert 184 < evaluated < 296
 
-    printed = run(tmp_path, "--sizes=1,2", "--sides=ours,stock-one", "--stages=ingestion")
-    assert "3 of 3: 2x ingestion, stock-one: ended, 2,400 rows" in printed
-    assert len(scale_report.read(tmp_path / "results.jsonl")) == 4 + 3
+    run(tmp_path, "--sizes=1", "--sides=ours")
+    assert len(scale_report.read(tmp_path / "results.jsonl")) == 4  # nothing was measured again
