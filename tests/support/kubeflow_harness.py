@@ -14,8 +14,10 @@ Exit codes: 0 all tasks succeeded, 1 one failed, 2 the server would have refused
 import argparse
 import concurrent.futures
 import contextlib
+import fcntl
 import json
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -265,22 +267,29 @@ def _found(named: Mapping[str, Any], name: str, what: str) -> Any:
 
 @contextlib.contextmanager
 def _places(places: list[str]) -> Iterator[None]:
-    """Makes the folders on which others are mounted, and removes those that were made."""
+    """Makes the folders on which others are mounted, and removes those that were made.
+
+    Runs share them: none is removed while another run is at work.
+    """
     made: list[Path] = []
-    for place in places:
-        path = Path(place)
-        missing = [p for p in (path, *path.parents) if not p.exists()]
+    with (Path(tempfile.gettempdir()) / "ringway-harness.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
         try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RefusedError(f"{place}: no folder to mount on: {error.strerror}") from error
-        made += missing
-    try:
-        yield
-    finally:
-        for path in made:
+            for place in places:
+                path = Path(place)
+                made += [p for p in (path, *path.parents) if not p.exists()]
+                try:
+                    path.mkdir(parents=True, exist_ok=True)
+                except OSError as error:
+                    raise RefusedError(
+                        f"{place}: no folder to mount on: {error.strerror}"
+                    ) from error
+            yield
+        finally:
             with contextlib.suppress(OSError):
-                path.rmdir()
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                for path in made:
+                    path.rmdir()
 
 
 def _parser() -> argparse.ArgumentParser:
