@@ -47,6 +47,8 @@ ANOTHER_STACK = "tests of a stack that is not this machine's run in a Debian mad
 ENTER = """
 set -eu
 root=$1 work=$2; shift 2
+# A mount point, as / is: without one, no program inside gets mounts of its own.
+mount --bind "$root" "$root"
 mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"
 mount -t sysfs -o ro sysfs "$root/sys" 2>/dev/null || mount --rbind /sys "$root/sys"
