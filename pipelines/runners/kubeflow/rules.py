@@ -2,10 +2,11 @@
 
     violations = rules.check(compiled.spec, compiled.platform_spec)
 
-The rules are those of the server's code from 2.0 to 2.17, read in kubeflow/pipelines: what the API
-server refuses at an upload, what its compiler to Argo Workflows refuses, what the driver and the
-launcher of a task fail on, and what they silently do otherwise than written. All are pure. What
-depends on a certain server (its version, its parameters, its storage) is left to the submission.
+The rules are those of the server's code of 2026, read in kubeflow/pipelines; older releases were
+looked up where a rule has changed. They hold what the API server refuses at an upload, what its
+compiler to Argo Workflows refuses, what the driver and the launcher of a task fail on, and what
+they silently do otherwise than written. All are pure. What depends on a certain server (its
+version, its parameters, its storage) is left to the submission.
 """
 
 from __future__ import annotations

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import object_stores
 import pytest
+import remote_senders
 from object_stores import BUCKET, ObjectStore
 
 from pipelines.errors import DataError, RingwayError, UsageError
 from pipelines.runners.kubeflow import object_store
 from pipelines.runners.kubeflow.remote_files import RECORD, RemoteFiles
 
-URI = f"s3://{BUCKET}/root/Trainer/model/7"
+URI = remote_senders.URI
 
 
 @pytest.fixture(scope="module")
@@ -329,21 +330,6 @@ def test_wrong_credentials_are_told_at_once(act, tmp_path):
     assert "very-secret" not in str(caught.value)
 
 
-def send_until_killed(environment: dict[str, str], mirror: str, started: str) -> None:
-    """Sends a folder and never comes to the end of it."""
-    files = RemoteFiles(Path(mirror), environment)
-    original = files._upload
-
-    def upload(place, source):
-        if source.name == "last":
-            Path(started).touch()
-            threading.Event().wait()
-        return original(place, source)
-
-    files._upload = upload  # type: ignore[method-assign]
-    files.send(URI)
-
-
 def test_a_sender_that_is_killed_half_way_leaves_nothing_to_fetch(store, tmp_path):
     mirror = tmp_path / "a"
     files = make_files(store, mirror)
@@ -351,7 +337,7 @@ def test_a_sender_that_is_killed_half_way_leaves_nothing_to_fetch(store, tmp_pat
     started = tmp_path / "started"
     context = multiprocessing.get_context("spawn")
     process = context.Process(
-        target=send_until_killed, args=(store.environment, str(mirror), str(started))
+        target=remote_senders.send_until_killed, args=(store.environment, str(mirror), str(started))
     )
     process.start()
     while not started.exists() and process.is_alive():
@@ -438,17 +424,13 @@ def test_a_file_that_changes_while_it_is_sent_is_not_sent(store, tmp_path):
     assert not make_files(store, tmp_path / "b").exists(URI)
 
 
-def fetch_into(environment: dict[str, str], mirror: str) -> None:
-    RemoteFiles(Path(mirror), environment).fetch(f"s3://{BUCKET}/data")
-
-
 def test_two_tasks_fetch_the_same_at_once(store, tmp_path):
     contents = {f"{n}.txt": os.urandom(2_000) for n in range(60)}
     for name, content in contents.items():
         store.put(f"data/{name}", content)
     context = multiprocessing.get_context("spawn")
     processes = [
-        context.Process(target=fetch_into, args=(store.environment, str(tmp_path)))
+        context.Process(target=remote_senders.fetch_into, args=(store.environment, str(tmp_path)))
         for _ in range(2)
     ]
     for process in processes:
