@@ -118,7 +118,8 @@ def _thin() -> dict[str, dict[str, Any]]:
         "rollout": {
             "steps": [0.5, 1.0],
             "guards": ["error_rate", "prediction_drift max_shift=0.9"],
-            "min_requests": 10,
+            # Of some twenty a day: who is dealt how many hangs on the versions' names.
+            "min_requests": 3,
         },
     }
 
